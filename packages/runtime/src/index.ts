@@ -1,0 +1,15 @@
+export type { Clock, Timer } from './clock.ts'
+export type { Disk, DiskEntry, DiskFile, DiskSpace, FileStatus, OpenMode } from './disk.ts'
+export type { Random } from './random.ts'
+export type { Runtime } from './runtime.ts'
+export type {
+  Address,
+  ByteSink,
+  ConnectOptions,
+  ListenOptions,
+  TlsClientOptions,
+  TlsServerOptions,
+  Transport,
+  TransportConnection,
+  TransportListener,
+} from './transport.ts'
