@@ -1,0 +1,42 @@
+import type { Address } from '@millrace/runtime'
+import type { BrokerImage } from '../metadata/image.ts'
+import type { BrokerServices } from './broker-services.ts'
+
+/** The connection a request came in on, as far as a handler may know it. */
+export interface ConnectionContext {
+  /** Unique within this broker process. */
+  readonly id: number
+  readonly listenerName: string
+  readonly remoteAddress: Address
+  /** The address the client dialled. */
+  readonly connectedTo: Address
+  /** `User:ANONYMOUS` on a plaintext listener. */
+  readonly principal: string
+  readonly isClosed: boolean
+  /** Calls `listener` once when the connection is gone; at once when it is gone already. Returns how to take it back. */
+  onClose(listener: () => void): () => void
+}
+
+/** What a handler knows besides the request itself. One per request. */
+export interface RequestContext {
+  /** The request's API version. */
+  readonly version: number
+  readonly clientId: string | null
+  readonly connection: ConnectionContext
+  readonly broker: BrokerServices
+
+  /**
+   * Where this client reaches `broker` on the listener it is using; null when that broker lacks the listener.
+   * For this broker without `advertised.listeners` it is the address the client has connected to.
+   */
+  endpointOf(broker: BrokerImage): Address | null
+
+  /**
+   * Says that this request has made its changes, so the next one on the connection may begin before this one is answered. Answers
+   * keep their order. Without it, requests of a connection run strictly one after the other.
+   */
+  letNextStart(): void
+
+  /** Calls `release` once, when the response has been handed to the system or the connection is gone: the place to return pooled buffers. */
+  onSent(release: () => void): void
+}
