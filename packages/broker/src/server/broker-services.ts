@@ -4,6 +4,7 @@ import type { BrokerConfig } from '../config/broker-config.ts'
 import type { Controller } from '../controller/controller.ts'
 import type { MetadataCache } from '../metadata/metadata-cache.ts'
 import type { FetchSessions } from '../partitions/fetch-sessions.ts'
+import type { ResponseMemory } from '../partitions/response-memory.ts'
 import type { Partitions } from '../partitions/partitions.ts'
 import type { ProducerIds } from '../controller/producer-ids.ts'
 import type { Handler } from './handler.ts'
@@ -24,5 +25,6 @@ export interface BrokerServices {
   readonly producerIds: ProducerIds
   /** For the payload of responses. */
   readonly buffers: BufferPool
+  readonly responseMemory: ResponseMemory
   readonly handlers: ReadonlyMap<number, Handler>
 }

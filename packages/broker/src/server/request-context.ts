@@ -12,9 +12,8 @@ export interface ConnectionContext {
   readonly connectedTo: Address
   /** `User:ANONYMOUS` on a plaintext listener. */
   readonly principal: string
-  readonly isClosed: boolean
-  /** Calls `listener` once when the connection is gone; at once when it is gone already. Returns how to take it back. */
-  onClose(listener: () => void): () => void
+  /** Calls `listener` once when the client is gone or has ended its side, so that waiting has no more point; at once when it is so already. Returns how to take it back. */
+  onLeave(listener: () => void): () => void
 }
 
 /** What a handler knows besides the request itself. One per request. */
@@ -39,4 +38,7 @@ export interface RequestContext {
 
   /** Calls `release` once, when the response has been handed to the system or the connection is gone: the place to return pooled buffers. */
   onSent(release: () => void): void
+
+  /** Drops the connection after this request, with a line in the log: for what the protocol has no answer for. */
+  closeConnection(reason: string): void
 }

@@ -1,0 +1,186 @@
+/**
+ * Reads record batches. Sessions KIP-227 (from 7), leader epochs KIP-320 (from 9), topic ids KIP-516 (from 13). Versions 0-3 get
+ * message sets of magic 0 or 1, converted from what is stored.
+ */
+import { convertDown, ErrorCode, Fetch, KafkaError, type Request, type ResponseInput, ZERO_UUID } from '@millrace/protocol'
+import {
+  failedRead,
+  isReady,
+  locateAll,
+  readBytes,
+  waitForBytes,
+  type FetchLimits,
+  type PartitionRead,
+} from '../partitions/fetch-reads.ts'
+import type { FetchContext, FetchPartition } from '../partitions/fetch-sessions.ts'
+import { handler } from '../server/handler.ts'
+import type { RequestContext } from '../server/request-context.ts'
+import { CurrentLeaders } from './current-leaders.ts'
+
+type FetchRequest = Request<typeof Fetch>
+type TopicResult = ResponseInput<typeof Fetch>['responses'][number]
+type PartitionResult = TopicResult['partitions'][number]
+
+const firstVersionWithTopicIds = 13
+/** What a request without maxBytes of its own (versions 0-2) may get. */
+const unlimitedBytes = 0x7fffffff
+
+export const fetch = handler(Fetch, async (request, context) => {
+  const { broker } = context
+  const session = openSession(request, context)
+  if (session.errorCode !== ErrorCode.NONE) return { errorCode: session.errorCode, sessionId: 0, responses: [], throttleTimeMs: 0 }
+
+  const partitions = [...session.partitions]
+  const maxBytes = Math.min(
+    request.maxBytes > 0 || context.version >= 3 ? request.maxBytes : unlimitedBytes,
+    broker.config.get('fetch.max.bytes'),
+    broker.responseMemory.available(),
+  )
+  const limits: FetchLimits = {
+    maxBytes,
+    minBytes: Math.min(request.minBytes, maxBytes),
+    readCommitted: request.isolationLevel === 1,
+  }
+  const locate = () =>
+    isFromFollower(request)
+      ? partitions.map((partition) => failedRead(partition, ErrorCode.NOT_LEADER_OR_FOLLOWER))
+      : locateAll(broker.partitions, partitions, limits)
+
+  let reads = locate()
+  if (request.maxWaitMs > 0 && partitions.length > 0 && !isReady(reads, limits.minBytes)) {
+    await waitForBytes({
+      partitions: broker.partitions,
+      reads,
+      limits,
+      maxWaitMs: request.maxWaitMs,
+      clock: broker.clock,
+      onLeave: (listener) => context.connection.onLeave(listener),
+    })
+    reads = locate()
+  }
+  return await answer(reads, session, context)
+})
+
+/** Replicas fetch with their broker id; replication between brokers is not served yet. */
+function isFromFollower(request: FetchRequest): boolean {
+  return request.replicaId >= 0 || request.replicaState.replicaId >= 0
+}
+
+function openSession(request: FetchRequest, context: RequestContext): FetchContext {
+  const usesTopicIds = context.version >= firstVersionWithTopicIds
+  const { image } = context.broker.metadata
+  const nameOf = (topic: string, topicId: string) => (usesTopicIds ? (image.topicNameById(topicId) ?? null) : topic)
+  const partitions: FetchPartition[] = []
+  for (const { topic, topicId, partitions: wanted } of request.topics) {
+    const name = nameOf(topic, topicId)
+    for (const one of wanted) {
+      partitions.push({
+        topic: name,
+        topicId: usesTopicIds ? topicId : ZERO_UUID,
+        index: one.partition,
+        fetchOffset: one.fetchOffset,
+        maxBytes: one.partitionMaxBytes,
+        currentLeaderEpoch: one.currentLeaderEpoch,
+        lastFetchedEpoch: one.lastFetchedEpoch,
+        logStartOffset: one.logStartOffset,
+      })
+    }
+  }
+  const forgotten = request.forgottenTopicsData.flatMap(({ topic, topicId, partitions: indexes }) =>
+    indexes.map((index) => ({ topic: nameOf(topic, topicId), topicId: usesTopicIds ? topicId : ZERO_UUID, index })),
+  )
+  return context.broker.fetchSessions.open({
+    sessionId: request.sessionId,
+    epoch: request.sessionEpoch,
+    usesTopicIds,
+    fromFollower: isFromFollower(request),
+    partitions,
+    forgotten,
+    topicNameById: (id) => image.topicNameById(id),
+  })
+}
+
+async function answer(
+  reads: readonly PartitionRead[],
+  session: FetchContext,
+  context: RequestContext,
+): Promise<ResponseInput<typeof Fetch>> {
+  const { broker, version } = context
+  const { records, buffer } = await readBytes(reads, broker.buffers)
+  if (buffer !== null) {
+    broker.responseMemory.take(buffer.length)
+    context.onSent(() => {
+      broker.buffers.release(buffer)
+      broker.responseMemory.give(buffer.length)
+    })
+  }
+  const conclusion = session.conclude(
+    reads.map(({ request }) => request),
+    reads.map((read, position) => ({
+      errorCode: read.errorCode,
+      highWatermark: read.highWatermark,
+      logStartOffset: read.logStartOffset,
+      recordsSizeBytes: records[position]?.length ?? 0,
+      hasPreferredReplica: false,
+      hasDivergingEpoch: read.divergingEpoch !== null,
+    })),
+  )
+  const leaders = new CurrentLeaders(context)
+  const responses: TopicResult[] = []
+  let topicResult: TopicResult | undefined
+  reads.forEach((read, position) => {
+    if (!conclusion.includes(position)) return
+    const { topic, topicId } = read.request
+    if (topicResult === undefined || topicResult.topic !== (topic ?? '') || topicResult.topicId !== topicId) {
+      topicResult = { topic: topic ?? '', topicId, partitions: [] }
+      responses.push(topicResult)
+    }
+    topicResult.partitions.push(partitionResult(read, records[position] ?? null, leaders, context))
+  })
+  return {
+    throttleTimeMs: 0,
+    errorCode: conclusion.errorCode,
+    sessionId: conclusion.sessionId,
+    responses,
+    ...(version >= 16 ? { nodeEndpoints: leaders.endpoints() } : {}),
+  }
+}
+
+const noRecords = new Uint8Array(0)
+
+function partitionResult(
+  read: PartitionRead,
+  records: Uint8Array | null,
+  leaders: CurrentLeaders,
+  context: RequestContext,
+): PartitionResult {
+  const { version } = context
+  const converted = version < 4 && records !== null ? convert(records, version) : { records, errorCode: ErrorCode.NONE }
+  const errorCode = read.errorCode === ErrorCode.NONE ? converted.errorCode : read.errorCode
+  const result: PartitionResult = {
+    partitionIndex: read.request.index,
+    // Clients this old do not know the storage error; this one makes them look for the leader again.
+    errorCode: errorCode === ErrorCode.KAFKA_STORAGE_ERROR && version <= 5 ? ErrorCode.NOT_LEADER_OR_FOLLOWER : errorCode,
+    highWatermark: read.highWatermark,
+    lastStableOffset: read.lastStableOffset,
+    logStartOffset: read.logStartOffset,
+    abortedTransactions: read.slice?.abortedTransactions ?? null,
+    records: converted.records ?? noRecords,
+  }
+  if (read.divergingEpoch !== null) result.divergingEpoch = read.divergingEpoch
+  if (version >= 16 && (errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER || errorCode === ErrorCode.FENCED_LEADER_EPOCH)) {
+    const leader = leaders.of(read.request.topic ?? undefined, read.request.index)
+    if (leader !== null) result.currentLeader = leader
+  }
+  return result
+}
+
+/** Versions 0-1 understand magic 0, 2-3 magic 1. */
+function convert(records: Uint8Array, version: number): { records: Uint8Array | null; errorCode: number } {
+  try {
+    return { records: convertDown(records, version < 2 ? 0 : 1), errorCode: ErrorCode.NONE }
+  } catch (error) {
+    if (error instanceof KafkaError) return { records: null, errorCode: error.code }
+    throw error
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * One replica of one partition on this broker: its role, its log, and who waits for it to move.
+ *
+ * Invariant: only the leader of the current epoch appends and serves; the high watermark never passes what is written on every
+ * in-sync replica.
+ */
+import { ErrorCode, KafkaError } from '@millrace/protocol'
+import type { Appended, PartitionLog, ValidatedBatches } from '@millrace/storage'
+import type { PartitionImage } from '../metadata/image.ts'
+
+/** Somebody who waits until there is more to read, or until the partition is no longer what it was. */
+export interface FetchWaiter {
+  partitionMoved(partition: Partition): void
+}
+
+/** A produce request with acks=all that waits for its records to be replicated. */
+interface ReplicationWaiter {
+  /** The high watermark that makes it done. */
+  readonly offset: bigint
+  done(errorCode: number): void
+}
+
+export interface PartitionAppend {
+  readonly acks: number
+  readonly origin: 'client' | 'coordinator'
+}
+
+export class Partition {
+  readonly topic: string
+  readonly topicId: string
+  readonly index: number
+  readonly #nodeId: number
+  #image: PartitionImage
+  /** null while the directory that holds it is offline. */
+  #log: PartitionLog | null
+  readonly #fetchWaiters = new Set<FetchWaiter>()
+  #replicationWaiters: ReplicationWaiter[] = []
+
+  constructor(options: {
+    topic: string
+    topicId: string
+    index: number
+    nodeId: number
+    image: PartitionImage
+    log: PartitionLog | null
+  }) {
+    this.topic = options.topic
+    this.topicId = options.topicId
+    this.index = options.index
+    this.#nodeId = options.nodeId
+    this.#image = options.image
+    this.#log = options.log
+    if (this.isLeader) this.#startLeading()
+  }
+
+  get isLeader(): boolean {
+    return this.#image.leader === this.#nodeId
+  }
+
+  get image(): PartitionImage {
+    return this.#image
+  }
+
+  get leaderEpoch(): number {
+    return this.#image.leaderEpoch
+  }
+
+  get isOffline(): boolean {
+    return this.#log === null
+  }
+
+  get name(): string {
+    return `${this.topic}-${this.index}`
+  }
+
+  /** @throws KafkaError KAFKA_STORAGE_ERROR while its directory is offline. */
+  get log(): PartitionLog {
+    if (this.#log === null)
+      throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, `${this.name} is in a log directory that has failed`)
+    return this.#log
+  }
+
+  /** Takes the role the controller has decided. */
+  update(image: PartitionImage): void {
+    const before = this.#image
+    this.#image = image
+    if (this.isLeader && (before.leader !== this.#nodeId || image.leaderEpoch !== before.leaderEpoch)) this.#startLeading()
+    if (!this.isLeader) this.#dismissWaiters(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+    this.#advanceHighWatermark()
+  }
+
+  /** The log's directory has failed: nothing can be read or written here until a restart. */
+  goOffline(): void {
+    this.#log = null
+    this.#dismissWaiters(ErrorCode.KAFKA_STORAGE_ERROR)
+  }
+
+  /** The replica is being removed (topic deleted, or moved away). */
+  retire(): void {
+    this.#dismissWaiters(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+  }
+
+  /** The log changed places with another one of the same content (a move between directories). */
+  replaceLog(log: PartitionLog): void {
+    this.#log = log
+  }
+
+  /**
+   * The log of the leader, for a request that names the leader epoch it knows (-1: none).
+   * @throws KafkaError FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR. KIP-320.
+   */
+  leaderLog(currentLeaderEpoch: number): PartitionLog {
+    this.checkEpoch(currentLeaderEpoch)
+    if (!this.isLeader)
+      throw new KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER, `broker ${this.#nodeId} does not lead ${this.name}`)
+    return this.log
+  }
+
+  checkEpoch(currentLeaderEpoch: number): void {
+    if (currentLeaderEpoch < 0 || currentLeaderEpoch === this.leaderEpoch) return
+    if (currentLeaderEpoch < this.leaderEpoch)
+      throw new KafkaError(
+        ErrorCode.FENCED_LEADER_EPOCH,
+        `${this.name} is at leader epoch ${this.leaderEpoch}, the request at ${currentLeaderEpoch}`,
+      )
+    throw new KafkaError(
+      ErrorCode.UNKNOWN_LEADER_EPOCH,
+      `the request knows leader epoch ${currentLeaderEpoch} of ${this.name}, this broker only ${this.leaderEpoch}`,
+    )
+  }
+
+  /** The least number of in-sync replicas an acks=all write needs. */
+  effectiveMinInsyncReplicas(): number {
+    return Math.min(this.log.config.minInsyncReplicas, this.#image.replicas.length)
+  }
+
+  /**
+   * Appends as the leader. `done` is called once, with NONE or an error code: for acks=all when every in-sync replica has the
+   * records, else when they are written here.
+   * @throws KafkaError NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, and what the log refuses; `done` is then not called.
+   */
+  append(batches: ValidatedBatches, options: PartitionAppend, done: (errorCode: number) => void): Appended {
+    const log = this.leaderLog(-1)
+    if (options.acks === -1 && this.#image.isr.length < this.effectiveMinInsyncReplicas())
+      throw new KafkaError(
+        ErrorCode.NOT_ENOUGH_REPLICAS,
+        `${this.name} has ${this.#image.isr.length} in-sync replicas, ${this.effectiveMinInsyncReplicas()} are needed`,
+      )
+    const waitsForReplicas = options.acks === -1
+    const appended: Appended = log.append(batches, { leaderEpoch: this.leaderEpoch, origin: options.origin }, (error) => {
+      if (error !== null) return done(ErrorCode.KAFKA_STORAGE_ERROR)
+      this.#advanceHighWatermark()
+      if (waitsForReplicas) this.#whenReplicated(appended.lastOffset + 1n, done)
+      else done(ErrorCode.NONE)
+    })
+    return appended
+  }
+
+  addFetchWaiter(waiter: FetchWaiter): void {
+    this.#fetchWaiters.add(waiter)
+  }
+
+  removeFetchWaiter(waiter: FetchWaiter): void {
+    this.#fetchWaiters.delete(waiter)
+  }
+
+  /** After the log start offset moved (DeleteRecords): fetches below it have to be told. */
+  logStartMoved(): void {
+    this.#wakeFetches()
+  }
+
+  #startLeading(): void {
+    const log = this.#log
+    if (log === null) return
+    log.leaderEpochs.assign(this.leaderEpoch, log.logEndOffset)
+    this.#advanceHighWatermark()
+  }
+
+  /** Moves the high watermark up to what every in-sync replica has. With this replica alone in sync that is what is written here. */
+  #advanceHighWatermark(): void {
+    const log = this.#log
+    if (log === null || !this.isLeader) return
+    if (this.#image.isr.some((replica) => replica !== this.#nodeId)) return
+    if (this.#image.isr.length < this.effectiveMinInsyncReplicas()) return
+    const before = log.highWatermark
+    const after = log.setHighWatermark(log.writtenEndOffset)
+    if (after === before) return
+    this.#wakeReplicated(after)
+    this.#wakeFetches()
+  }
+
+  #whenReplicated(offset: bigint, done: (errorCode: number) => void): void {
+    if (this.log.highWatermark >= offset) done(this.#afterReplication())
+    else this.#replicationWaiters.push({ offset, done })
+  }
+
+  /** Records are on all in-sync replicas; too few of these is still worth telling. */
+  #afterReplication(): number {
+    return this.#image.isr.length < this.effectiveMinInsyncReplicas()
+      ? ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND
+      : ErrorCode.NONE
+  }
+
+  #wakeReplicated(highWatermark: bigint): void {
+    if (this.#replicationWaiters.length === 0) return
+    const ready = this.#replicationWaiters.filter((waiter) => waiter.offset <= highWatermark)
+    this.#replicationWaiters = this.#replicationWaiters.filter((waiter) => waiter.offset > highWatermark)
+    for (const waiter of ready) waiter.done(this.#afterReplication())
+  }
+
+  #wakeFetches(): void {
+    if (this.#fetchWaiters.size === 0) return
+    for (const waiter of [...this.#fetchWaiters]) waiter.partitionMoved(this)
+  }
+
+  #dismissWaiters(errorCode: number): void {
+    const waiters = this.#replicationWaiters
+    this.#replicationWaiters = []
+    for (const waiter of waiters) waiter.done(errorCode)
+    this.#wakeFetches()
+  }
+}
