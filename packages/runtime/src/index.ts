@@ -1,5 +1,9 @@
+export { BufferPool } from './buffer-pool.ts'
+export type { BufferPoolOptions } from './buffer-pool.ts'
 export type { Clock, Timer } from './clock.ts'
 export type { Disk, DiskEntry, DiskFile, DiskSpace, FileStatus, OpenMode } from './disk.ts'
+export { silentLogger } from './logger.ts'
+export type { LogFields, Logger } from './logger.ts'
 export type { Random } from './random.ts'
 export type { Runtime } from './runtime.ts'
 export type {

@@ -1,0 +1,54 @@
+import { test } from 'node:test'
+import assert from 'node:assert/strict'
+import { BufferPool } from './buffer-pool.ts'
+
+test('a buffer has the smallest power of two that fits', () => {
+  const pool = new BufferPool({ maxKeptBytes: 1 << 20 })
+  for (const [wanted, got] of [
+    [0, 1024],
+    [1024, 1024],
+    [1025, 2048],
+    [65_536, 65_536],
+    [65_537, 131_072],
+  ] as const) {
+    assert.equal(pool.acquire(wanted).length, got)
+    assert.equal(BufferPool.sizeFor(wanted), got)
+  }
+})
+
+test('a released buffer is used again, the last released first', () => {
+  const pool = new BufferPool({ maxKeptBytes: 1 << 20 })
+  const [first, second] = [pool.acquire(5000), pool.acquire(5000)]
+  pool.release(first)
+  pool.release(second)
+  assert.equal(pool.keptBytes, 16_384)
+  assert.equal(pool.acquire(8192), second)
+  assert.equal(pool.acquire(4097), first)
+  assert.equal(pool.keptBytes, 0)
+})
+
+test('no more than the bound is kept', () => {
+  const pool = new BufferPool({ maxKeptBytes: 3000 })
+  const buffers = [pool.acquire(1024), pool.acquire(1024), pool.acquire(1024)]
+  for (const buffer of buffers) pool.release(buffer)
+  assert.equal(pool.keptBytes, 2048)
+})
+
+test('releasing twice, or a view, is caught', () => {
+  const pool = new BufferPool({ maxKeptBytes: 1 << 20 })
+  const buffer = pool.acquire(2000)
+  assert.throws(() => pool.release(buffer.subarray(0, 2000)), /not from the pool/)
+  pool.release(buffer)
+  assert.throws(() => pool.release(buffer), /released twice/)
+})
+
+test('trim lets go of what was not needed since the last trim', () => {
+  const pool = new BufferPool({ maxKeptBytes: 1 << 20 })
+  const buffers = Array.from({ length: 4 }, () => pool.acquire(1024))
+  for (const buffer of buffers) pool.release(buffer)
+  pool.trim()
+  assert.equal(pool.keptBytes, 4096)
+  pool.release(pool.acquire(1024))
+  pool.trim()
+  assert.equal(pool.keptBytes, 1024)
+})
