@@ -1,0 +1,25 @@
+/** The idempotent and transactional producers a partition remembers (KIP-664). */
+import { DescribeProducers, ErrorCode, KafkaError, type ResponseInput } from '@millrace/protocol'
+import { handler } from '../server/handler.ts'
+import type { RequestContext } from '../server/request-context.ts'
+
+type PartitionAnswer = ResponseInput<typeof DescribeProducers>['topics'][number]['partitions'][number]
+
+export const describeProducers = handler(DescribeProducers, (request, context) => ({
+  throttleTimeMs: 0,
+  topics: request.topics.map(({ name, partitionIndexes }) => ({
+    name,
+    partitions: partitionIndexes.map((index) => describe(name, index, context)),
+  })),
+}))
+
+function describe(topic: string, partitionIndex: number, context: RequestContext): PartitionAnswer {
+  try {
+    const log = context.broker.partitions.find(topic, partitionIndex).leaderLog(-1)
+    return { partitionIndex, errorCode: ErrorCode.NONE, errorMessage: null, activeProducers: log.producers.describe() }
+  } catch (error) {
+    if (error instanceof KafkaError)
+      return { partitionIndex, errorCode: error.code, errorMessage: error.message, activeProducers: [] }
+    throw error
+  }
+}
