@@ -111,6 +111,8 @@ function validate(
     nowMs: context.broker.clock.now(),
     apiVersion: context.version,
     maxDecompressedBytes: context.broker.config.get('millrace.batch.max.decompressed.bytes'),
+    codecWorker: context.broker.codecWorker,
+    partition: partition.name,
   })
 }
 

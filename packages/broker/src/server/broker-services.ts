@@ -1,3 +1,4 @@
+import type { CodecWorker } from '@millrace/protocol'
 import type { BufferPool, Clock, Logger, Random } from '@millrace/runtime'
 import type { LogManager } from '@millrace/storage'
 import type { BrokerConfig } from '../config/broker-config.ts'
@@ -26,5 +27,7 @@ export interface BrokerServices {
   /** For the payload of responses. */
   readonly buffers: BufferPool
   readonly responseMemory: ResponseMemory
+  /** Unpacks and packs large compressed batches off the event loop. */
+  readonly codecWorker: CodecWorker
   readonly handlers: ReadonlyMap<number, Handler>
 }

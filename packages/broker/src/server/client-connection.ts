@@ -66,6 +66,7 @@ export class ClientConnection implements ConnectionContext {
   readonly #exchanges: Exchange[] = []
   readonly #leaveListeners = new Set<() => void>()
   #hasLeft = false
+  #isDraining = false
   #isClosed = false
   #isReadingPaused = false
   #lastActivityMs: number
@@ -118,7 +119,9 @@ export class ClientConnection implements ConnectionContext {
 
   /** Takes no more requests, ends waits, and closes when what has begun is answered. */
   drain(): void {
+    this.#isDraining = true
     this.#leave()
+    this.#pump()
   }
 
   #receive(frame: Frame): void {
@@ -140,11 +143,18 @@ export class ClientConnection implements ConnectionContext {
       this.#isReadingPaused = false
       this.#frames.resumeReading()
     }
-    if (this.#hasLeft && this.#queue.length === 0 && this.#exchanges.length === 0 && !this.#isClosed) this.#frames.end()
+    if (this.#hasLeft && this.#exchanges.length === 0) this.#finish()
+  }
+
+  /** The client has ended its side, or the broker stops: what is begun has been answered. */
+  #finish(): void {
+    if (this.#isClosed || (this.#queue.length > 0 && !this.#isDraining)) return
+    if (!this.#isDraining) this.#frames.end()
+    else if (this.#frames.queuedBytes === 0) this.destroy()
   }
 
   #mayStartNext(): boolean {
-    if (this.#isClosed || this.#frames.queuedBytes > maxUnsentBytes) return false
+    if (this.#isClosed || this.#isDraining || this.#frames.queuedBytes > maxUnsentBytes) return false
     const last = this.#exchanges.at(-1)
     return last === undefined || (last.letsNextStart && this.#exchanges.length < maxExchanges)
   }

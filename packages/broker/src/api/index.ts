@@ -1,0 +1,48 @@
+/** Every API this broker serves. What is not in this list is not advertised. */
+import type { Handler } from '../server/handler.ts'
+import { alterConfigs } from './alter-configs.ts'
+import { alterReplicaLogDirs } from './alter-replica-log-dirs.ts'
+import { apiVersions } from './api-versions.ts'
+import { createPartitions } from './create-partitions.ts'
+import { createTopics } from './create-topics.ts'
+import { deleteRecords } from './delete-records.ts'
+import { deleteTopics } from './delete-topics.ts'
+import { describeCluster } from './describe-cluster.ts'
+import { describeConfigs } from './describe-configs.ts'
+import { describeLogDirs } from './describe-log-dirs.ts'
+import { describeProducers } from './describe-producers.ts'
+import { describeTopicPartitions } from './describe-topic-partitions.ts'
+import { fetch } from './fetch.ts'
+import { incrementalAlterConfigs } from './incremental-alter-configs.ts'
+import { initProducerId } from './init-producer-id.ts'
+import { listConfigResources } from './list-config-resources.ts'
+import { listOffsets } from './list-offsets.ts'
+import { metadata } from './metadata.ts'
+import { offsetForLeaderEpoch } from './offset-for-leader-epoch.ts'
+import { produce } from './produce.ts'
+
+const all = [
+  alterConfigs,
+  alterReplicaLogDirs,
+  apiVersions,
+  createPartitions,
+  createTopics,
+  deleteRecords,
+  deleteTopics,
+  describeCluster,
+  describeConfigs,
+  describeLogDirs,
+  describeProducers,
+  describeTopicPartitions,
+  fetch,
+  incrementalAlterConfigs,
+  initProducerId,
+  listConfigResources,
+  listOffsets,
+  metadata,
+  offsetForLeaderEpoch,
+  produce,
+] as unknown as readonly Handler[]
+
+/** By API key. */
+export const handlers: ReadonlyMap<number, Handler> = new Map(all.map((one) => [one.api.key, one]))
