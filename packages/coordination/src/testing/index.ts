@@ -1,1 +1,2 @@
-export {}
+export { testCoordinationTree } from './contract.ts'
+export type { EngineUnderTest } from './contract.ts'
