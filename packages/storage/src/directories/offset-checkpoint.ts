@@ -39,6 +39,7 @@ export class OffsetCheckpoint {
   readonly path: string
   readonly #disk: Disk
   #written: PartitionOffsets = new Map()
+  #lastWrite: Promise<unknown> = Promise.resolve()
 
   constructor(disk: Disk, path: string) {
     this.#disk = disk
@@ -53,12 +54,20 @@ export class OffsetCheckpoint {
     return offsets
   }
 
-  /** Returns whether there was something to write. @throws the disk's error; then the old file is still there. */
-  async write(offsets: PartitionOffsets): Promise<boolean> {
-    if (sameOffsets(this.#written, offsets)) return false
-    await this.#disk.replaceFile(this.path, encodeOffsetCheckpoint(offsets))
-    this.#written = offsets
-    return true
+  /**
+   * Replaces the file by what `offsets` returns; writes come one after another, each with the offsets of its own time. Returns whether
+   * there was something to write. @throws the disk's error; then the old file is still there.
+   */
+  write(offsets: () => PartitionOffsets): Promise<boolean> {
+    const written = this.#lastWrite.then(async () => {
+      const wanted = offsets()
+      if (sameOffsets(this.#written, wanted)) return false
+      await this.#disk.replaceFile(this.path, encodeOffsetCheckpoint(wanted))
+      this.#written = wanted
+      return true
+    })
+    this.#lastWrite = written.catch(() => false)
+    return written
   }
 }
 
