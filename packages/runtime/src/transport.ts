@@ -11,7 +11,12 @@ export interface Address {
 
 /** What the owner of a connection gives it to put bytes into. Called only between `start` and the one call of `closed`. */
 export interface ByteSink {
-  /** Where the next bytes shall be put: at least one byte. Asked anew before every read. */
+  /**
+   * Where the next bytes shall be put: at least one byte. Asked anew for every read, but early: at the start and then at once after each
+   * `received`, maybe long before the bytes come, as Node wants it. Connections may share a buffer (they are read one after another) if
+   * each leaves nothing in it when `received` returns. More bytes that wait already are read right after `received`, before any other
+   * connection is.
+   */
   buffer(): Uint8Array
   /** The first `length` bytes of what `buffer` last returned have been filled (length ≥ 1). */
   received(length: number): void
@@ -66,9 +71,11 @@ export interface TlsClientOptions {
 }
 
 export interface ListenOptions extends Address {
-  /** Length of the system's queue of connections not yet accepted. */
+  /** Length of the system's queue of connections not yet accepted. Default 511. */
   readonly backlog?: number
   readonly tls?: TlsServerOptions
+  /** Told what befell a connection before it was handed over: a failed accept or TLS handshake. */
+  readonly onFailedAccept?: (error: Error) => void
 }
 
 export interface ConnectOptions extends Address {
@@ -80,7 +87,10 @@ export interface ConnectOptions extends Address {
 export interface TransportListener extends AsyncDisposable {
   /** The bound address: the port is the real one when 0 was asked for. */
   readonly address: Address
-  /** Stops accepting for a while (bounded connections), and goes on. */
+  /**
+   * Stops handing over connections for a while (bounded connections), and goes on. Up to `backlog` that come meanwhile wait, unread;
+   * more are dropped.
+   */
   pauseAccepting(): void
   resumeAccepting(): void
 }
