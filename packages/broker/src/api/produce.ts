@@ -125,45 +125,48 @@ function refuseMixedProducers(writes: readonly Write[]): void {
   }
 }
 
-/** Appends all that passed, at once; resolves when each is as safe as `acks` asks, or `timeoutMs` is over. */
-function appendAll(writes: readonly Write[], request: ProduceRequest, context: RequestContext): Promise<void> | undefined {
-  let waiting = 0
-  let isTimedOut = false
+/**
+ * Appends all that passed, at once. Resolves when each is as safe as `acks` asks, or `timeoutMs` is over: the records then stay in
+ * the log, only the wait for other replicas ends. Never before all is written here: the bytes are the request's own.
+ */
+function appendAll(writes: readonly Write[], request: ProduceRequest, context: RequestContext): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
-  const pending = new Set<PartitionResult>()
+  /** Written or not, not yet as safe as asked. */
+  const unsafe = new Set<PartitionResult>()
+  let unwritten = 0
+  let isTimedOut = false
+  const settle = (result: PartitionResult, errorCode: number) => {
+    if (!unsafe.delete(result)) return
+    if (errorCode !== ErrorCode.NONE) {
+      result.errorCode = errorCode
+      result.baseOffset = -1n
+    }
+    if (unsafe.size === 0 && unwritten === 0) resolve()
+  }
   for (const { partition, batches, result } of writes) {
     if (batches === null || result.errorCode !== ErrorCode.NONE) continue
     try {
-      waiting++
-      pending.add(result)
       const appended = partition.append(batches, { acks: request.acks, origin: 'client' }, (errorCode) => {
-        if (isTimedOut) return
-        pending.delete(result)
-        if (errorCode !== ErrorCode.NONE) {
-          result.errorCode = errorCode
-          result.baseOffset = -1n
-        }
-        if (--waiting === 0) resolve()
+        unwritten--
+        if (errorCode === ErrorCode.NONE && request.acks === -1 && !isTimedOut)
+          partition.whenReplicated(appended.lastOffset + 1n, (replicated) => settle(result, replicated))
+        else settle(result, errorCode)
+        if (unsafe.size === 0 && unwritten === 0) resolve()
       })
+      unwritten++
+      unsafe.add(result)
       result.baseOffset = appended.firstOffset
       result.logAppendTimeMs = appended.logAppendTimeMs
       result.logStartOffset = appended.logStartOffset
     } catch (error) {
-      waiting--
-      pending.delete(result)
       fail(result, error, partition.name, context)
     }
   }
-  if (waiting === 0) return undefined
+  if (unwritten === 0) return Promise.resolve()
   if (request.acks !== -1) return promise
   const timer = context.broker.clock.after(Math.max(0, request.timeoutMs), () => {
-    // The records stay in the log; only the wait for the other replicas ends.
     isTimedOut = true
-    for (const result of pending) {
-      result.errorCode = ErrorCode.REQUEST_TIMED_OUT
-      result.baseOffset = -1n
-    }
-    resolve()
+    for (const result of unsafe) settle(result, ErrorCode.REQUEST_TIMED_OUT)
   })
   return promise.finally(() => timer.cancel())
 }

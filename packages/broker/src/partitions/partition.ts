@@ -135,25 +135,32 @@ export class Partition {
   }
 
   /**
-   * Appends as the leader. `done` is called once, with NONE or an error code: for acks=all when every in-sync replica has the
-   * records, else when they are written here.
-   * @throws KafkaError NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, and what the log refuses; `done` is then not called.
+   * Appends as the leader. `onWritten` is called once, when the bytes are written here or could not be: until then they must not
+   * change. Records of acks=all are safe only after `whenReplicated`.
+   * @throws KafkaError NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, and what the log refuses; `onWritten` is then not called.
    */
-  append(batches: ValidatedBatches, options: PartitionAppend, done: (errorCode: number) => void): Appended {
+  append(batches: ValidatedBatches, options: PartitionAppend, onWritten: (errorCode: number) => void): Appended {
     const log = this.leaderLog(-1)
     if (options.acks === -1 && this.#image.isr.length < this.effectiveMinInsyncReplicas())
       throw new KafkaError(
         ErrorCode.NOT_ENOUGH_REPLICAS,
         `${this.name} has ${this.#image.isr.length} in-sync replicas, ${this.effectiveMinInsyncReplicas()} are needed`,
       )
-    const waitsForReplicas = options.acks === -1
-    const appended: Appended = log.append(batches, { leaderEpoch: this.leaderEpoch, origin: options.origin }, (error) => {
-      if (error !== null) return done(ErrorCode.KAFKA_STORAGE_ERROR)
-      this.#advanceHighWatermark()
-      if (waitsForReplicas) this.#whenReplicated(appended.lastOffset + 1n, done)
-      else done(ErrorCode.NONE)
+    return log.append(batches, { leaderEpoch: this.leaderEpoch, origin: options.origin }, (error) => {
+      if (error === null) this.#advanceHighWatermark()
+      onWritten(error === null ? ErrorCode.NONE : ErrorCode.KAFKA_STORAGE_ERROR)
     })
-    return appended
+  }
+
+  /**
+   * Calls `done` once every in-sync replica has the records below `offset`: with NONE, NOT_ENOUGH_REPLICAS_AFTER_APPEND when too few
+   * are in sync by then, or another error when this replica stops leading.
+   */
+  whenReplicated(offset: bigint, done: (errorCode: number) => void): void {
+    if (this.#log === null) done(ErrorCode.KAFKA_STORAGE_ERROR)
+    else if (!this.isLeader) done(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+    else if (this.#log.highWatermark >= offset) done(this.#afterReplication())
+    else this.#replicationWaiters.push({ offset, done })
   }
 
   addFetchWaiter(waiter: FetchWaiter): void {
@@ -187,11 +194,6 @@ export class Partition {
     if (after === before) return
     this.#wakeReplicated(after)
     this.#wakeFetches()
-  }
-
-  #whenReplicated(offset: bigint, done: (errorCode: number) => void): void {
-    if (this.log.highWatermark >= offset) done(this.#afterReplication())
-    else this.#replicationWaiters.push({ offset, done })
   }
 
   /** Records are on all in-sync replicas; too few of these is still worth telling. */
