@@ -1,0 +1,22 @@
+import { api } from '../schema/api.ts'
+import { array, bool, int16, int32, int8, string } from '../schema/field.ts'
+
+/** Replaces all dynamic configs of resources; IncrementalAlterConfigs has taken its place. */
+export const AlterConfigs = api({
+  key: 33,
+  name: 'AlterConfigs',
+  versions: [0, 2],
+  flexible: 2,
+  request: {
+    resources: array({
+      resourceType: int8,
+      resourceName: string,
+      configs: array({ name: string, value: string.nullable() }),
+    }),
+    validateOnly: bool,
+  },
+  response: {
+    throttleTimeMs: int32,
+    responses: array({ errorCode: int16, errorMessage: string.nullable(), resourceType: int8, resourceName: string }),
+  },
+})

@@ -1,0 +1,25 @@
+import { api } from '../schema/api.ts'
+import { array, int16, int32, int8, string } from '../schema/field.ts'
+
+/** Creates access rules. Prefixed patterns since version 1 (KIP-290). */
+export const CreateAcls = api({
+  key: 30,
+  name: 'CreateAcls',
+  versions: [0, 3],
+  flexible: 2,
+  request: {
+    creations: array({
+      resourceType: int8,
+      resourceName: string,
+      resourcePatternType: int8.since(1).default(3),
+      principal: string,
+      host: string,
+      operation: int8,
+      permissionType: int8,
+    }),
+  },
+  response: {
+    throttleTimeMs: int32,
+    results: array({ errorCode: int16, errorMessage: string.nullable() }),
+  },
+})

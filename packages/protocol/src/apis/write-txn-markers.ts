@@ -1,0 +1,29 @@
+import { api } from '../schema/api.ts'
+import { array, bool, int16, int32, int64, int8, string } from '../schema/field.ts'
+
+/**
+ * Writes the markers of finished transactions; sent by the transaction coordinator to partition leaders (KIP-98).
+ * The transaction version since version 2 (KIP-1228).
+ */
+export const WriteTxnMarkers = api({
+  key: 27,
+  name: 'WriteTxnMarkers',
+  versions: [0, 2],
+  flexible: 1,
+  request: {
+    markers: array({
+      producerId: int64,
+      producerEpoch: int16,
+      transactionResult: bool,
+      topics: array({ name: string, partitionIndexes: array(int32) }),
+      coordinatorEpoch: int32,
+      transactionVersion: int8.since(2).ignorable(),
+    }),
+  },
+  response: {
+    markers: array({
+      producerId: int64,
+      topics: array({ name: string, partitions: array({ partitionIndex: int32, errorCode: int16 }) }),
+    }),
+  },
+})
