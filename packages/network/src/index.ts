@@ -1,1 +1,8 @@
-export {}
+export { Frame } from './frame.ts'
+export type { FrameHome } from './frame.ts'
+export { FrameReceiver } from './frame-receiver.ts'
+export type { FrameOwner, FrameReceiverOptions } from './frame-receiver.ts'
+export { FrameSender } from './frame-sender.ts'
+export type { FrameSenderOptions } from './frame-sender.ts'
+export { ReceiveMemory } from './receive-memory.ts'
+export type { ReceiveMemoryOptions } from './receive-memory.ts'
