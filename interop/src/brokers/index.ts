@@ -1,0 +1,8 @@
+export { apacheKafka } from './apache-kafka.ts'
+export { answersApiVersions } from './api-versions-probe.ts'
+export type { BrokerKind, RunningBroker, StartOptions } from './broker.ts'
+export { freePorts } from './free-port.ts'
+export { type KafkaDistribution, kafkaDistribution, kafkaVersion } from './kafka-distribution.ts'
+export { millrace, millraceByNpmStart, millraceInstalled } from './millrace.ts'
+export { cacheRoot, installOnce, repositoryRoot } from '../cache.ts'
+export { type CommandOptions, type Finished, run, runToSuccess } from '../command.ts'

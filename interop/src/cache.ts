@@ -1,0 +1,28 @@
+// Where foreign software is installed: `.cache/` in the checkout, ignored by git, safe to delete at any time.
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+export const repositoryRoot = join(import.meta.dirname, '..', '..')
+export const cacheRoot = join(repositoryRoot, '.cache')
+export const clientsRoot = join(repositoryRoot, 'interop', 'clients')
+
+/**
+ * Runs `install` in an empty folder `.cache/<name>` unless it has succeeded there before with the same inputs.
+ * `inputs` are the file contents and version strings that decide what gets installed. Returns the folder.
+ */
+export async function installOnce(
+  name: string,
+  inputs: readonly string[],
+  install: (directory: string) => Promise<void>,
+): Promise<string> {
+  const directory = join(cacheRoot, name)
+  const stampFile = join(directory, '.installed')
+  const stamp = createHash('sha256').update(inputs.join('\0')).digest('hex')
+  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return directory
+  rmSync(directory, { recursive: true, force: true })
+  mkdirSync(directory, { recursive: true })
+  await install(directory)
+  writeFileSync(stampFile, stamp)
+  return directory
+}

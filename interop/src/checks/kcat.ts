@@ -1,0 +1,1 @@
+export const checkKcat = async (_: unknown) => {}

@@ -1,0 +1,1 @@
+export const checkRestarts = async (_: unknown, __: unknown) => {}

@@ -1,0 +1,63 @@
+// The two JavaScript clients: installed without install scripts, run by the Node that runs this.
+import { copyFileSync, globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { clientsRoot, installOnce } from '../cache.ts'
+import { ClientProgram } from '../client-program.ts'
+import { runToSuccess } from '../command.ts'
+import { exactReader } from '../expect.ts'
+import { anyRecord, codecs, type ForeignClient } from './foreign-client.ts'
+
+const sources = join(clientsRoot, 'javascript')
+const manifest = JSON.parse(readFileSync(join(sources, 'package.json'), 'utf8')) as { dependencies: Record<string, string> }
+
+let installed: string | undefined
+
+async function prepare(): Promise<void> {
+  const manifests = ['package.json', 'package-lock.json']
+  const inputs = manifests.map((file) => readFileSync(join(sources, file), 'utf8'))
+  installed = await installOnce('interop/javascript', inputs, async (directory) => {
+    for (const file of manifests) copyFileSync(join(sources, file), join(directory, file))
+    await runToSuccess('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: directory, timeoutMs: 300_000 })
+  })
+  // The programs run beside node_modules, where their imports are found.
+  for (const file of globSync('*.mjs', { cwd: sources })) copyFileSync(join(sources, file), join(installed, file))
+}
+
+function open(program: string, bootstrap: string): ClientProgram {
+  if (installed === undefined) throw new Error('prepare() comes first')
+  const args = ['--no-warnings', join(installed, program), bootstrap]
+  return new ClientProgram({ file: process.execPath, args, cwd: installed })
+}
+
+const admin = [
+  'createTopic',
+  'listTopics',
+  'describeTopic',
+  'createPartitions',
+  'offsets',
+  'describeConfigs',
+  'deleteRecords',
+  'describeCluster',
+  'deleteTopic',
+]
+
+/** Its consumer needs a group, so it only writes here. */
+export const kafkajs: ForeignClient = {
+  name: 'kafkajs',
+  version: manifest.dependencies['kafkajs']!,
+  prepare,
+  open: (bootstrap) => open('kafkajs.mjs', bootstrap),
+  operations: [...admin, 'replaceConfigs'],
+  writes: { codecs, modes: ['acks1', 'acks0', 'idempotent'], records: 'corpus', limits: anyRecord },
+  reads: null,
+}
+
+export const platformatic: ForeignClient = {
+  name: '@platformatic/kafka',
+  version: manifest.dependencies['@platformatic/kafka']!,
+  prepare,
+  open: (bootstrap) => open('platformatic.mjs', bootstrap),
+  operations: [...admin, 'maxTimestamp', 'alterConfigs', 'logDirs'],
+  writes: { codecs, modes: ['acks1', 'acks0', 'idempotent'], records: 'corpus', limits: anyRecord },
+  reads: { codecs, modes: [], limits: exactReader },
+}

@@ -1,0 +1,79 @@
+// Comparing what a client read with what was written. Each failure says what was expected, what came, and where.
+import type { Header, TestRecord } from './corpus.ts'
+
+export interface ReadRecord {
+  readonly offset: number
+  readonly timestamp: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly headers: readonly Header[]
+}
+
+/** What a reading client's interface cannot tell apart. */
+export interface ReaderLimits {
+  /** A null header value is shown as an empty one. */
+  readonly nullHeaderValuesAsEmpty: boolean
+  /** An empty key or value is shown as null. */
+  readonly emptyAsNull: boolean
+  /** A null key or value is shown as empty. */
+  readonly nullAsEmpty: boolean
+}
+
+export const exactReader: ReaderLimits = { nullHeaderValuesAsEmpty: false, emptyAsNull: false, nullAsEmpty: false }
+
+export function expectEqual(actual: unknown, expected: unknown, where: string): void {
+  const [a, e] = [JSON.stringify(actual), JSON.stringify(expected)]
+  if (a !== e) throw new Error(`${where}: expected ${e}, got ${a}`)
+}
+
+export function expectTrue(condition: boolean, message: string): void {
+  if (!condition) throw new Error(message)
+}
+
+const show = (bytes: Buffer | null) =>
+  bytes === null ? 'null' : `${bytes.length} bytes ${JSON.stringify(bytes.toString('latin1').slice(0, 24))}`
+
+function sameBytes(read: Buffer | null, written: Buffer | null, limits: ReaderLimits): boolean {
+  let expected = written
+  if (limits.emptyAsNull && expected?.length === 0) expected = null
+  if (limits.nullAsEmpty && expected === null) expected = Buffer.alloc(0)
+  return read === null || expected === null ? read === expected : read.equals(expected)
+}
+
+/** What timestamps must be: those written, or the clock's at the time of writing. */
+export type Timestamps = 'as written' | { readonly fromMs: number }
+
+export interface Expected {
+  readonly records: readonly TestRecord[]
+  readonly firstOffset: number
+  readonly timestamps: Timestamps
+}
+
+export function expectRecords(read: readonly ReadRecord[], expected: Expected, limits: ReaderLimits, where: string): void {
+  expectEqual(read.length, expected.records.length, `${where}: records`)
+  for (const [i, written] of expected.records.entries()) {
+    const got = read[i]!
+    const at = `${where}, record ${i}`
+    expectEqual(got.offset, expected.firstOffset + i, `${at}: offset`)
+    if (expected.timestamps === 'as written') expectEqual(got.timestamp, written.timestamp, `${at}: timestamp`)
+    else {
+      const { fromMs } = expected.timestamps
+      const isRecent = got.timestamp >= fromMs && got.timestamp <= Date.now()
+      expectTrue(isRecent, `${at}: timestamp ${got.timestamp} is not between ${fromMs} and now`)
+    }
+    for (const part of ['key', 'value'] as const)
+      if (!sameBytes(got[part], written[part], limits))
+        throw new Error(`${at}: ${part}: expected ${show(written[part])}, got ${show(got[part])}`)
+    expectEqual(
+      got.headers.map(({ name }) => name),
+      written.headers.map(({ name }) => name),
+      `${at}: header names`,
+    )
+    for (const [h, { name, value }] of written.headers.entries()) {
+      const headerLimits = { ...limits, nullAsEmpty: limits.nullHeaderValuesAsEmpty, emptyAsNull: false }
+      const read = got.headers[h]!.value
+      if (!sameBytes(read, value, headerLimits))
+        throw new Error(`${at}: header ${name}: expected ${show(value)}, got ${show(read)}`)
+    }
+  }
+}

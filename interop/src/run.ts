@@ -1,0 +1,84 @@
+// Drives every foreign client against a broker and writes what worked to interop/RESULTS.md. See README.md.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { cacheRoot, repositoryRoot } from './cache.ts'
+import { checkAdmin } from './checks/admin.ts'
+import { checkConsuming } from './checks/consume.ts'
+import type { Context, OpenClient } from './checks/context.ts'
+import { checkKafkaTools, kafkaTools } from './checks/kafka-tools.ts'
+import { checkKcat } from './checks/kcat.ts'
+import { checkProducing } from './checks/produce.ts'
+import { checkRestarts } from './checks/restart.ts'
+import { foreignClients } from './clients/index.ts'
+import { kcat } from './clients/kcat.ts'
+import { parseOptions, type Options } from './options.ts'
+import { Report } from './report.ts'
+
+const installing = { name: 'installation', version: '' }
+
+/** Installs the chosen clients. One that cannot be installed is a failed row, and the others go on. */
+async function openClients(options: Options, report: Report, bootstrap: string): Promise<OpenClient[]> {
+  const chosen = foreignClients.filter(({ name }) => options.only === null || options.only.has(name))
+  const open: OpenClient[] = []
+  for (const client of chosen) {
+    try {
+      await client.prepare()
+      open.push({ client, session: client.open(bootstrap) })
+    } catch (error) {
+      await report.check(client, 'install', () => Promise.reject(error))
+    }
+  }
+  return open
+}
+
+async function runChecks(options: Options, report: Report, directory: string): Promise<void> {
+  const usesTools = options.only === null || options.only.has(kafkaTools.name)
+  const broker = await options.broker.start({ dataDirectory: join(directory, 'data') })
+  await broker.ready()
+  const scratchDirectory = join(directory, 'scratch')
+  mkdirSync(scratchDirectory)
+  const context: Context = { broker, report, written: [], corpusStartMs: Date.now() - 3_600_000, scratchDirectory }
+  const clients = await openClients(options, report, broker.bootstrap)
+  try {
+    for (const open of clients) {
+      await checkAdmin(context, open)
+      await checkProducing(context, open)
+    }
+    for (const open of clients) await checkConsuming(context, open)
+    if (clients.some(({ client }) => client === kcat)) await checkKcat(context)
+    if (usesTools) await checkKafkaTools(context)
+    await checkRestarts(context, { kind: options.broker, clients, usesTools })
+  } finally {
+    for (const { session } of clients) await session[Symbol.asyncDispose]()
+    await broker.kill()
+  }
+}
+
+async function main(): Promise<number> {
+  const options = parseOptions(process.argv.slice(2))
+  if (options.list) {
+    for (const { name, version } of [...foreignClients, kafkaTools]) console.log(`${name}\t${version}`)
+    return 0
+  }
+  const report = new Report((line) => console.log(line))
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-interop-'))
+  const startedMs = performance.now()
+  try {
+    await options.broker.prepare()
+    await runChecks(options, report, directory)
+  } catch (error) {
+    await report.check(installing, 'the run itself', () => Promise.reject(error))
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+  const isWhole = options.only === null && options.broker.name.startsWith('millrace')
+  const results = isWhole ? join(repositoryRoot, 'interop', 'RESULTS.md') : join(cacheRoot, 'interop', 'RESULTS.md')
+  mkdirSync(join(results, '..'), { recursive: true })
+  writeFileSync(results, report.markdown(options.broker.name))
+  console.log(`${((performance.now() - startedMs) / 1000).toFixed(0)} s; results in ${results.slice(repositoryRoot.length + 1)}`)
+  console.log(`${report.passed} passed, ${report.failed} failed`)
+  return report.failed === 0 ? 0 : 1
+}
+
+process.exit(await main())
