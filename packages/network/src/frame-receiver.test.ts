@@ -303,9 +303,9 @@ test('a holder that sends nothing while others wait is closed after the deadline
 
 test('a holder that its owner has stopped is not closed, and does not keep others waiting for ever', () => {
   const clock = new StillClock()
-  const memory = memoryOf(700 * KIB, clock)
+  const memory = memoryOf(400 * KIB, clock)
   const [stopped, waiting] = [connect(memory), connect(memory)]
-  stopped.peer.send(framed(content(1, 1, 600 * KIB)).subarray(0, 260 * KIB))
+  stopped.peer.send(framed(content(1, 1, 600 * KIB)).subarray(0, 200 * KIB))
   waiting.peer.send(framed(content(1, 1, 300 * KIB)).subarray(0, 100 * KIB))
   assert.ok(waiting.peer.paused)
   stopped.receiver.stop()
