@@ -37,31 +37,40 @@ export class Writer {
   }
 
   bool(value: boolean): void {
-    this.view.setInt8(this.#advance(1), value ? 1 : 0)
+    const at = this.#advance(1)
+    this.view.setInt8(at, value ? 1 : 0)
   }
   int8(value: number): void {
-    this.view.setInt8(this.#advance(1), value)
+    const at = this.#advance(1)
+    this.view.setInt8(at, value)
   }
   int16(value: number): void {
-    this.view.setInt16(this.#advance(2), value)
+    const at = this.#advance(2)
+    this.view.setInt16(at, value)
   }
   uint16(value: number): void {
-    this.view.setUint16(this.#advance(2), value)
+    const at = this.#advance(2)
+    this.view.setUint16(at, value)
   }
   int32(value: number): void {
-    this.view.setInt32(this.#advance(4), value)
+    const at = this.#advance(4)
+    this.view.setInt32(at, value)
   }
   uint32(value: number): void {
-    this.view.setUint32(this.#advance(4), value)
+    const at = this.#advance(4)
+    this.view.setUint32(at, value)
   }
   int64(value: bigint): void {
-    this.view.setBigInt64(this.#advance(8), value)
+    const at = this.#advance(8)
+    this.view.setBigInt64(at, value)
   }
   float64(value: number): void {
-    this.view.setFloat64(this.#advance(8), value)
+    const at = this.#advance(8)
+    this.view.setFloat64(at, value)
   }
   uuid(value: string): void {
-    writeUuid(this.bytes, this.#advance(16), value)
+    const at = this.#advance(16)
+    writeUuid(this.bytes, at, value)
   }
 
   /** 0 … 2^32-1 in up to 5 bytes. */
@@ -78,7 +87,8 @@ export class Writer {
 
   /** A copy of `value`, without a length. */
   raw(value: Uint8Array): void {
-    this.bytes.set(value, this.#advance(value.length))
+    const at = this.#advance(value.length)
+    this.bytes.set(value, at)
   }
 
   /** `value` without a length: copied when small, else referenced, so it must not change until the bytes have been sent. */
@@ -113,6 +123,7 @@ export class Writer {
     return parts
   }
 
+  /** Moves the position on by `length`; returns where it was. To be called before `bytes` or `view` is looked at. */
   #advance(length: number): number {
     const at = this.position
     if (at + length > this.bytes.length) this.reserve(length)

@@ -1,1 +1,2 @@
 export * from './interpreter.ts'
+export * from './message-arbitrary.ts'
