@@ -167,8 +167,9 @@ function mutate(bytes: Buffer, random: number): Buffer {
   for (let count = 1 + next(4); count > 0; count--) {
     const at = next(result.length)
     const byte = [0, 1, 0x7f, 0x80, 0xff, next(256)][next(6)]!
-    if (next(4) === 0) result.splice(at, 1)
-    else if (next(4) === 0) result.splice(at, 0, byte)
+    const change = next(8)
+    if (change === 0) result.splice(at, 1)
+    else if (change === 1) result.splice(at, 0, byte)
     else if (at < result.length) result[at] = byte
   }
   return Buffer.from(result)
