@@ -1,0 +1,145 @@
+/**
+ * What this version does with each property: honours it, keeps it without effect, or refuses it. A property that has no effect is
+ * accepted, so that a Kafka server.properties starts, and named in a warning, so that nobody relies on it.
+ */
+import { brokerConfigs, brokerDefinition, type BrokerConfigName } from './broker-configs.ts'
+import { kraftConfigs } from './definitions/kraft.ts'
+import type { Properties } from './properties.ts'
+
+/** Read by this version of the broker. */
+const honoured: ReadonlySet<BrokerConfigName> = new Set<BrokerConfigName>([
+  'node.id',
+  'broker.id',
+  'broker.rack',
+  'listeners',
+  'advertised.listeners',
+  'listener.security.protocol.map',
+  'inter.broker.listener.name',
+  'security.inter.broker.protocol',
+  'controller.listener.names',
+  'log.dir',
+  'log.dirs',
+])
+
+/** Without meaning here, but harmless: they size threads, buffers and sweeps that Millrace does not have. Not worth a warning. */
+const harmless: ReadonlySet<BrokerConfigName> = new Set<BrokerConfigName>([
+  'background.threads',
+  'num.io.threads',
+  'num.network.threads',
+  'num.recovery.threads.per.data.dir',
+  'num.replica.alter.log.dirs.threads',
+  'queued.max.requests',
+  'log.preallocate',
+  'group.coordinator.threads',
+  'group.coordinator.background.threads',
+  'share.coordinator.threads',
+  'delete.records.purgatory.purge.interval.requests',
+  'fetch.purgatory.purge.interval.requests',
+  'producer.purgatory.purge.interval.requests',
+  'share.fetch.purgatory.purge.interval.requests',
+])
+
+/** Of Kafka 3.9 and older. */
+const removed: ReadonlySet<string> = new Set([
+  'advertised.host.name',
+  'advertised.port',
+  'broker.id.generation.enable',
+  'control.plane.listener.name',
+  'controlled.shutdown.max.retries',
+  'controlled.shutdown.retry.backoff.ms',
+  'delegation.token.master.key',
+  'host.name',
+  'inter.broker.protocol.version',
+  'leader.imbalance.per.broker.percentage',
+  'log.message.downconversion.enable',
+  'log.message.format.version',
+  'log.message.timestamp.difference.max.ms',
+  'max.incremental.fetch.session.cache.evict.min.ms',
+  'offsets.commit.required.acks',
+  'port',
+  'quota.consumer.default',
+  'quota.producer.default',
+  'reserved.broker.max.id',
+])
+const removedPrefixes = ['password.encoder.', 'zookeeper.']
+
+/** Properties of Kafka's authorizer, without effect while there is none. */
+const authorizerProperties: readonly string[] = ['super.users', 'allow.everyone.if.no.acl.found']
+
+export type Support = 'honoured' | 'harmless' | 'no effect yet' | 'KRaft only' | 'removed from Kafka' | 'unknown'
+
+/** What this version does with a property. */
+export function supportOf(name: string): Support {
+  if (honoured.has(name as BrokerConfigName)) return 'honoured'
+  if (harmless.has(name as BrokerConfigName)) return 'harmless'
+  if (Object.hasOwn(kraftConfigs, name)) return 'KRaft only'
+  if (brokerDefinition(name) !== undefined || authorizerProperties.includes(name)) return 'no effect yet'
+  return removed.has(name) || removedPrefixes.some((prefix) => name.startsWith(prefix))
+    ? 'removed from Kafka'
+    : 'unknown'
+}
+
+/** Properties with which starting would do something else than what they ask for, each with the reason. */
+export function refusedProperties(properties: Properties): string[] {
+  const problems: string[] = []
+  const zookeeper = properties.get('zookeeper.connect')
+  if (zookeeper !== undefined && zookeeper.value.trim() !== '')
+    problems.push(
+      `zookeeper.connect: a ZooKeeper ensemble is not supported yet; leave it out to run on the embedded engine (${zookeeper.source})`,
+    )
+  for (const [name, { source }] of properties)
+    if (brokerDefinition(name)?.isDynamicOnly === true)
+      problems.push(`${name}: can only be set while the broker runs, by its admin API (${source})`)
+  return problems
+}
+
+/** At most one line for each kind. */
+export function propertyWarnings(properties: Properties): string[] {
+  const byKind = Map.groupBy([...properties], ([name]) => supportOf(name))
+  const warnings: string[] = []
+  const warn = (kind: Support, what: string): void => {
+    const named = byKind
+      .get(kind)
+      ?.filter(([name, { value }]) => kind !== 'no effect yet' || value.trim() !== defaultOf(name))
+    if (named === undefined || named.length === 0) return
+    warnings.push(
+      `${what}: ${named.map(([name, { source }]) => `${name} (${source}${kind === 'unknown' ? suggestion(name) : ''})`).join(', ')}`,
+    )
+  }
+  warn('unknown', 'unknown properties')
+  warn('no effect yet', 'not supported yet and without effect')
+  warn('KRaft only', 'without effect, as Millrace has no KRaft quorum')
+  warn('removed from Kafka', 'without effect since Kafka 4')
+  return warnings
+}
+
+function defaultOf(name: string): string | null {
+  return brokerDefinition(name)?.defaultText ?? null
+}
+
+/** `, did you mean …?` when a known name is two edits away at most. */
+function suggestion(name: string): string {
+  let best: string | null = null
+  let bestDistance = 3
+  for (const known of Object.keys(brokerConfigs)) {
+    const distance = editDistance(name, known, bestDistance)
+    if (distance < bestDistance) [best, bestDistance] = [known, distance]
+  }
+  return best === null ? '' : `; did you mean ${best}?`
+}
+
+/** Levenshtein's distance, or `bound` when it is that or more. */
+function editDistance(one: string, other: string, bound: number): number {
+  if (Math.abs(one.length - other.length) >= bound) return bound
+  let previous = Array.from({ length: other.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= one.length; i++) {
+    const current = [i]
+    for (let j = 1; j <= other.length; j++)
+      current.push(
+        Math.min(previous[j]! + 1, current[j - 1]! + 1, previous[j - 1]! + (one[i - 1] === other[j - 1] ? 0 : 1)),
+      )
+    if (Math.min(...current) >= bound) return bound
+    previous = current
+  }
+  return Math.min(bound, previous.at(-1)!)
+}
