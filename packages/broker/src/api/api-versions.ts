@@ -29,7 +29,9 @@ export function unsupportedApiVersions(handlers: ReadonlyMap<number, Handler>): 
   }
 }
 
-function servedVersions(handlers: ReadonlyMap<number, Handler>): { apiKey: number; minVersion: number; maxVersion: number }[] {
+function servedVersions(
+  handlers: ReadonlyMap<number, Handler>,
+): { apiKey: number; minVersion: number; maxVersion: number }[] {
   return [...handlers.values()]
     .map(({ api, versions: [minVersion, maxVersion] }) => ({ apiKey: api.key, minVersion, maxVersion }))
     .sort((left, right) => left.apiKey - right.apiKey)

@@ -2,7 +2,15 @@
  * Reads record batches. Sessions KIP-227 (from 7), leader epochs KIP-320 (from 9), topic ids KIP-516 (from 13). Versions 0-3 get
  * message sets of magic 0 or 1, converted from what is stored.
  */
-import { convertDown, ErrorCode, Fetch, KafkaError, type Request, type ResponseInput, ZERO_UUID } from '@millrace/protocol'
+import {
+  downConvert,
+  ErrorCode,
+  Fetch,
+  KafkaError,
+  type Request,
+  type ResponseInput,
+  ZERO_UUID,
+} from '@millrace/protocol'
 import {
   failedRead,
   isReady,
@@ -28,7 +36,8 @@ const unlimitedBytes = 0x7fffffff
 export const fetch = handler(Fetch, async (request, context) => {
   const { broker } = context
   const session = openSession(request, context)
-  if (session.errorCode !== ErrorCode.NONE) return { errorCode: session.errorCode, sessionId: 0, responses: [], throttleTimeMs: 0 }
+  if (session.errorCode !== ErrorCode.NONE)
+    return { errorCode: session.errorCode, sessionId: 0, responses: [], throttleTimeMs: 0 }
 
   const partitions = [...session.partitions]
   const maxBytes = Math.min(
@@ -127,15 +136,17 @@ async function answer(
   )
   const leaders = new CurrentLeaders(context)
   const responses: TopicResult[] = []
-  let topicResult: TopicResult | undefined
+  let last: FetchPartition | undefined
+  let results: PartitionResult[] = []
   reads.forEach((read, position) => {
     if (!conclusion.includes(position)) return
     const { topic, topicId } = read.request
-    if (topicResult === undefined || topicResult.topic !== (topic ?? '') || topicResult.topicId !== topicId) {
-      topicResult = { topic: topic ?? '', topicId, partitions: [] }
-      responses.push(topicResult)
+    if (last === undefined || last.topic !== topic || last.topicId !== topicId) {
+      results = []
+      responses.push({ topic: topic ?? '', topicId, partitions: results })
+      last = read.request
     }
-    topicResult.partitions.push(partitionResult(read, records[position] ?? null, leaders, context))
+    results.push(partitionResult(read, records[position] ?? null, leaders, context))
   })
   return {
     throttleTimeMs: 0,
@@ -155,12 +166,16 @@ function partitionResult(
   context: RequestContext,
 ): PartitionResult {
   const { version } = context
-  const converted = version < 4 && records !== null ? convert(records, version) : { records, errorCode: ErrorCode.NONE }
+  const converted =
+    version < 4 && records !== null
+      ? convert(records, version, read.request.fetchOffset)
+      : { records, errorCode: ErrorCode.NONE }
   const errorCode = read.errorCode === ErrorCode.NONE ? converted.errorCode : read.errorCode
   const result: PartitionResult = {
     partitionIndex: read.request.index,
     // Clients this old do not know the storage error; this one makes them look for the leader again.
-    errorCode: errorCode === ErrorCode.KAFKA_STORAGE_ERROR && version <= 5 ? ErrorCode.NOT_LEADER_OR_FOLLOWER : errorCode,
+    errorCode:
+      errorCode === ErrorCode.KAFKA_STORAGE_ERROR && version <= 5 ? ErrorCode.NOT_LEADER_OR_FOLLOWER : errorCode,
     highWatermark: read.highWatermark,
     lastStableOffset: read.lastStableOffset,
     logStartOffset: read.logStartOffset,
@@ -168,7 +183,10 @@ function partitionResult(
     records: converted.records ?? noRecords,
   }
   if (read.divergingEpoch !== null) result.divergingEpoch = read.divergingEpoch
-  if (version >= 16 && (errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER || errorCode === ErrorCode.FENCED_LEADER_EPOCH)) {
+  if (
+    version >= 16 &&
+    (errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER || errorCode === ErrorCode.FENCED_LEADER_EPOCH)
+  ) {
     const leader = leaders.of(read.request.topic ?? undefined, read.request.index)
     if (leader !== null) result.currentLeader = leader
   }
@@ -176,9 +194,13 @@ function partitionResult(
 }
 
 /** Versions 0-1 understand magic 0, 2-3 magic 1. */
-function convert(records: Uint8Array, version: number): { records: Uint8Array | null; errorCode: number } {
+function convert(
+  records: Uint8Array,
+  version: number,
+  firstOffset: bigint,
+): { records: Uint8Array | null; errorCode: number } {
   try {
-    return { records: convertDown(records, version < 2 ? 0 : 1), errorCode: ErrorCode.NONE }
+    return { records: downConvert(records, version < 2 ? 0 : 1, { firstOffset }), errorCode: ErrorCode.NONE }
   } catch (error) {
     if (error instanceof KafkaError) return { records: null, errorCode: error.code }
     throw error

@@ -108,17 +108,27 @@ async function find(log: PartitionLog, timestamp: bigint, readCommitted: boolean
   if (timestamp === latest) return { offset: end, timestamp: -1n, leaderEpoch: log.leaderEpochs.latest }
   // Nothing is tiered: what is local is all there is, and all of it is still to be uploaded.
   if (timestamp === earliest || timestamp === earliestLocal || timestamp === earliestPendingUpload)
-    return { offset: log.logStartOffset, timestamp: -1n, leaderEpoch: log.leaderEpochs.epochForOffset(log.logStartOffset) }
+    return {
+      offset: log.logStartOffset,
+      timestamp: -1n,
+      leaderEpoch: log.leaderEpochs.epochForOffset(log.logStartOffset),
+    }
   if (timestamp === latestTiered) return { offset: -1n, timestamp: -1n, leaderEpoch: -1 }
   const found = timestamp === maxTimestamp ? await log.maxTimestampOffset() : await log.offsetForTimestamp(timestamp)
   if (found === null || found.offset >= end) return null
-  return { offset: found.offset, timestamp: found.timestamp, leaderEpoch: log.leaderEpochs.epochForOffset(found.offset) }
+  return {
+    offset: found.offset,
+    timestamp: found.timestamp,
+    leaderEpoch: log.leaderEpochs.epochForOffset(found.offset),
+  }
 }
 
 /** Version 0: the starts of up to `limit` segments at or before the position, newest first, the end itself ahead of them. */
 function offsetsBefore(log: PartitionLog, timestamp: bigint, limit: number): bigint[] {
   if (timestamp === earliest) return [log.logStartOffset].slice(0, limit)
-  const starts = log.segmentStarts(timestamp === latest ? null : timestamp).filter((offset) => offset < log.highWatermark)
+  const starts = log
+    .segmentStarts(timestamp === latest ? null : timestamp)
+    .filter((offset) => offset < log.highWatermark)
   const offsets = timestamp === latest ? [log.highWatermark, ...starts.toReversed()] : starts.toReversed()
   return offsets.slice(0, limit)
 }

@@ -26,7 +26,9 @@ function epochEnd(
   question: Question,
 ): { errorCode: number; leaderEpoch: number; endOffset: bigint } {
   try {
-    const log = context.broker.partitions.find(question.topic, question.partition).leaderLog(question.currentLeaderEpoch)
+    const log = context.broker.partitions
+      .find(question.topic, question.partition)
+      .leaderLog(question.currentLeaderEpoch)
     const end = log.leaderEpochs.endOffsetFor(question.leaderEpoch, log.logEndOffset)
     return { errorCode: ErrorCode.NONE, leaderEpoch: end.epoch, endOffset: end.endOffset }
   } catch (error) {

@@ -3,14 +3,7 @@
  * Versions 0-2 carry message sets of magic 0 and 1, which are converted. Topic ids from 13 (KIP-516), per-record errors from 8
  * (KIP-467), the current leader from 10 (KIP-951).
  */
-import {
-  ErrorCode,
-  KafkaError,
-  Produce,
-  ZERO_UUID,
-  type Request,
-  type ResponseInput,
-} from '@millrace/protocol'
+import { ErrorCode, KafkaError, Produce, ZERO_UUID, type Request, type ResponseInput } from '@millrace/protocol'
 import { RecordValidationError, validateRecords, type ValidatedBatches } from '@millrace/storage'
 import type { Partition } from '../partitions/partition.ts'
 import { handler } from '../server/handler.ts'
@@ -72,7 +65,8 @@ export const produce = handler(Produce, async (request, context) => {
   for (const { name, topicId, partitionResponses } of responses) {
     for (const result of partitionResponses) {
       if (result.errorCode !== ErrorCode.NOT_LEADER_OR_FOLLOWER) continue
-      const topic = topicId === undefined || topicId === ZERO_UUID ? name : context.broker.metadata.image.topicNameById(topicId)
+      const topic =
+        topicId === undefined || topicId === ZERO_UUID ? name : context.broker.metadata.image.topicNameById(topicId)
       const leader = leaders.of(topic, result.index)
       if (leader !== null && context.version >= 10) result.currentLeader = leader
     }
@@ -181,7 +175,8 @@ function fail(result: PartitionResult, error: unknown, name: string, context: Re
   }
   if (error instanceof KafkaError) {
     result.errorCode = error.code
-    if (error.code === ErrorCode.INVALID_RECORD || error.code === ErrorCode.INVALID_TIMESTAMP) result.errorMessage = error.message
+    if (error.code === ErrorCode.INVALID_RECORD || error.code === ErrorCode.INVALID_TIMESTAMP)
+      result.errorMessage = error.message
     return
   }
   context.broker.logger.error(`cannot append to ${name}`, { error })
@@ -191,8 +186,13 @@ function fail(result: PartitionResult, error: unknown, name: string, context: Re
 /** acks=0 wants no answer; an error is told in the only way left, by closing the connection. */
 function answerNothing(responses: readonly TopicResult[], context: RequestContext): null {
   const failed = responses.flatMap(({ name, partitionResponses }) =>
-    partitionResponses.filter(({ errorCode }) => errorCode !== ErrorCode.NONE).map(({ index, errorCode }) => ({ name, index, errorCode })),
+    partitionResponses
+      .filter(({ errorCode }) => errorCode !== ErrorCode.NONE)
+      .map(({ index, errorCode }) => ({ name, index, errorCode })),
   )
-  if (failed.length > 0) context.closeConnection(`a Produce with acks=0 failed for ${failed.map((one) => `${one.name}-${one.index} (error ${one.errorCode})`).join(', ')}`)
+  if (failed.length > 0)
+    context.closeConnection(
+      `a Produce with acks=0 failed for ${failed.map((one) => `${one.name}-${one.index} (error ${one.errorCode})`).join(', ')}`,
+    )
   return null
 }

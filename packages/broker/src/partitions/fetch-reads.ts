@@ -53,7 +53,13 @@ export function locateAll(
   let remaining = limits.maxBytes
   let minOneBatch = true
   return requests.map((request) => {
-    const read = locateOne(partitions, request, Math.min(request.maxBytes, remaining), minOneBatch, limits.readCommitted)
+    const read = locateOne(
+      partitions,
+      request,
+      Math.min(request.maxBytes, remaining),
+      minOneBatch,
+      limits.readCommitted,
+    )
     const length = read.slice?.length ?? 0
     if (length > 0) minOneBatch = false
     remaining = Math.max(0, remaining - length)

@@ -69,7 +69,11 @@ function open(sessions: FetchSessions, ask: Ask): FetchContext {
 function conclude(context: FetchContext, of: (one: FetchPartition) => FetchOutcome = () => outcome()) {
   const served = [...context.partitions]
   const { errorCode, sessionId, includes } = context.conclude(served, served.map(of))
-  return { errorCode, sessionId, included: served.filter((_, at) => includes(at)).map((one) => `${one.topic}-${one.index}`) }
+  return {
+    errorCode,
+    sessionId,
+    included: served.filter((_, at) => includes(at)).map((one) => `${one.topic}-${one.index}`),
+  }
 }
 
 test('a full fetch makes a session and answers everything', () => {
@@ -146,7 +150,10 @@ test('an unknown session, a wrong epoch and a change to topic ids are told apart
   const { sessionId } = conclude(open(sessions, { partitions: [partition('a', 0)] }))
   assert.equal(open(sessions, { sessionId: 5, epoch: 1 }).errorCode, ErrorCode.FETCH_SESSION_ID_NOT_FOUND)
   assert.equal(open(sessions, { sessionId, epoch: 2 }).errorCode, ErrorCode.INVALID_FETCH_SESSION_EPOCH)
-  assert.equal(open(sessions, { sessionId, epoch: 1, usesTopicIds: true }).errorCode, ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR)
+  assert.equal(
+    open(sessions, { sessionId, epoch: 1, usesTopicIds: true }).errorCode,
+    ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR,
+  )
 })
 
 test('a request overtaken by a later one of its session is refused at the end', () => {
@@ -164,7 +171,10 @@ test('epoch -1 ends a session and epoch 0 replaces it', () => {
   const second = conclude(open(sessions, { sessionId: first.sessionId, epoch: 0, partitions: [partition('a', 0)] }))
   assert.notEqual(second.sessionId, first.sessionId)
   assert.equal(sessions.size, 1)
-  assert.equal(conclude(open(sessions, { sessionId: second.sessionId, epoch: -1, partitions: [partition('a', 0)] })).sessionId, 0)
+  assert.equal(
+    conclude(open(sessions, { sessionId: second.sessionId, epoch: -1, partitions: [partition('a', 0)] })).sessionId,
+    0,
+  )
   assert.equal(sessions.size, 0)
 })
 

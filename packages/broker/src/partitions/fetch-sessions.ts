@@ -60,7 +60,10 @@ interface Session {
   readonly partitions: Map<string, CachedPartition>
 }
 
-function partitionKey(partition: { topic: string | null; topicId: string; index: number }, usesTopicIds: boolean): string {
+function partitionKey(
+  partition: { topic: string | null; topicId: string; index: number },
+  usesTopicIds: boolean,
+): string {
   return `${usesTopicIds ? partition.topicId : partition.topic}:${partition.index}`
 }
 
@@ -148,7 +151,8 @@ export class FetchSessions {
   /** Returns the id of the new session, or 0 when there is no room: the client then goes on without one. */
   #create(request: FetchSessionRequest, served: readonly FetchPartition[], outcomes: readonly FetchOutcome[]): number {
     const nowMs = this.#clock.monotonicMs()
-    if (this.#sessions.size >= this.#maxSessions && !this.#evict(request.fromFollower, served.length, nowMs)) return noSession
+    if (this.#sessions.size >= this.#maxSessions && !this.#evict(request.fromFollower, served.length, nowMs))
+      return noSession
     const partitions = new Map<string, CachedPartition>()
     served.forEach((partition, position) => {
       const outcome = outcomes[position]!
@@ -190,8 +194,7 @@ export class FetchSessions {
     }
     if (stalest !== undefined && nowMs - stalest.lastUsedMs > evictionMs) return this.#sessions.delete(stalest.id)
     if (weakest === undefined) return false
-    const outranked =
-      privileged === weakest.privileged ? size >= weakest.partitions.size : privileged
+    const outranked = privileged === weakest.privileged ? size >= weakest.partitions.size : privileged
     return outranked && this.#sessions.delete(weakest.id)
   }
 }
@@ -221,7 +224,8 @@ function updatePartitions(session: Session, request: FetchSessionRequest): void 
   for (const partition of request.partitions) {
     const key = partitionKey(partition, session.usesTopicIds)
     const known = session.partitions.get(key)
-    if (known === undefined) session.partitions.set(key, { ...partition, sentHighWatermark: -1n, sentLogStartOffset: -1n })
+    if (known === undefined)
+      session.partitions.set(key, { ...partition, sentHighWatermark: -1n, sentLogStartOffset: -1n })
     else Object.assign(known, partition)
   }
   for (const partition of request.forgotten) session.partitions.delete(partitionKey(partition, session.usesTopicIds))

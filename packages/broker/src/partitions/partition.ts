@@ -84,7 +84,8 @@ export class Partition {
   update(image: PartitionImage): void {
     const before = this.#image
     this.#image = image
-    if (this.isLeader && (before.leader !== this.#nodeId || image.leaderEpoch !== before.leaderEpoch)) this.#startLeading()
+    if (this.isLeader && (before.leader !== this.#nodeId || image.leaderEpoch !== before.leaderEpoch))
+      this.#startLeading()
     if (!this.isLeader) this.#dismissWaiters(ErrorCode.NOT_LEADER_OR_FOLLOWER)
     this.#advanceHighWatermark()
   }

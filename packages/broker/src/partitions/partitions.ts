@@ -38,7 +38,10 @@ export class Partitions {
     const partition = this.get(topic, index)
     if (partition === undefined) {
       if (this.#image.topics.get(topic)?.partitions[index] !== undefined)
-        throw new KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER, `broker ${this.#nodeId} has no replica of ${topic}-${index}`)
+        throw new KafkaError(
+          ErrorCode.NOT_LEADER_OR_FOLLOWER,
+          `broker ${this.#nodeId} has no replica of ${topic}-${index}`,
+        )
       throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no partition ${topic}-${index}`)
     }
     if (topicId !== ZERO_UUID && topicId !== partition.topicId)
@@ -53,17 +56,18 @@ export class Partitions {
 
   /** Follows the metadata: creates, updates and removes replicas of the topics named in `changed`. */
   apply(image: MetadataImage, changed: Iterable<string>): void {
+    const previous = this.#image
     this.#image = image
     for (const topic of changed) {
       const wanted = image.topics.get(topic)
       const present = this.#byTopic.get(topic)
       if (present !== undefined && (wanted === undefined || present.some((one) => one && one.topicId !== wanted.id)))
         this.#remove(topic)
-      if (wanted !== undefined) this.#update(wanted)
+      if (wanted !== undefined) this.#update(wanted, previous.topics.get(topic))
     }
   }
 
-  #update(topic: TopicImage): void {
+  #update(topic: TopicImage, previous: TopicImage | undefined): void {
     let partitions = this.#byTopic.get(topic.name)
     if (partitions === undefined) this.#byTopic.set(topic.name, (partitions = []))
     for (const [index, image] of topic.partitions.entries()) {
@@ -71,25 +75,25 @@ export class Partitions {
       const isReplica = image.replicas.includes(this.#nodeId)
       if (present !== undefined && !isReplica) this.#removeOne(partitions, index)
       else if (present !== undefined) present.update(image)
-      else if (isReplica) partitions[index] = this.#create(topic, index, image)
+      else if (isReplica) partitions[index] = this.#create(topic, index, image, isNew(topic, index, previous))
     }
   }
 
-  #create(topic: TopicImage, index: number, image: PartitionImage): Partition {
+  #create(topic: TopicImage, index: number, image: PartitionImage, isNew: boolean): Partition {
     return new Partition({
       topic: topic.name,
       topicId: topic.id,
       index,
       nodeId: this.#nodeId,
       image,
-      log: this.#openLog(topic, index),
+      log: this.#openLog(topic, index, isNew),
     })
   }
 
   /** null when its directory has failed: the partition then answers KAFKA_STORAGE_ERROR, the others go on. */
-  #openLog(topic: TopicImage, index: number): PartitionLog | null {
+  #openLog(topic: TopicImage, index: number, isNew: boolean): PartitionLog | null {
     try {
-      return this.#logs.getOrCreate(topic.name, index, topic.id)
+      return this.#logs.getOrCreate(topic.name, index, topic.id, { isNew })
     } catch (error) {
       if (!(error instanceof KafkaError && error.code === ErrorCode.KAFKA_STORAGE_ERROR)) throw error
       this.#logger.error(`${topic.name}-${index} has no log: ${error.message}`)
@@ -111,14 +115,21 @@ export class Partitions {
     if (!partition.isOffline) this.#logs.remove(partition.topic, partition.index)
   }
 
-  /** Called when a log directory has failed: its partitions are unavailable until a restart. */
-  directoryFailed(directory: string): void {
-    for (const partition of this) {
-      if (!partition.isOffline && isInside(partition.log.directory, directory)) partition.goOffline()
-    }
+  /** Their log directory has failed: they are unavailable until a restart. */
+  goOffline(lost: Iterable<{ readonly topic: string; readonly partition: number }>): void {
+    for (const { topic, partition } of lost) this.get(topic, partition)?.goOffline()
+  }
+
+  /** A move between log directories has ended: the copy is the log now. */
+  replaceLog(log: PartitionLog): void {
+    this.get(log.topic, log.partition)?.replaceLog(log)
   }
 }
 
-function isInside(path: string, directory: string): boolean {
-  return path.startsWith(directory.endsWith('/') ? directory : `${directory}/`)
+/**
+ * Whether the partition came into being with this change, so that no log of it can be anywhere yet. What the first image after a start
+ * holds is not new.
+ */
+function isNew(topic: TopicImage, index: number, previous: TopicImage | undefined): boolean {
+  return previous === undefined || previous.id !== topic.id || previous.partitions[index] === undefined
 }

@@ -14,8 +14,8 @@ import {
   type Api,
   type RequestHeader,
 } from '@millrace/protocol'
-import type { Address, Logger } from '@millrace/runtime'
-import type { Frame, FrameConnection } from '@millrace/network'
+import type { Address, Logger, TransportConnection } from '@millrace/runtime'
+import { FrameReceiver, FrameSender, type Frame, type ReceiveMemory } from '@millrace/network'
 import type { BrokerImage } from '../metadata/image.ts'
 import { unsupportedApiVersions } from '../api/api-versions.ts'
 import type { BrokerServices } from './broker-services.ts'
@@ -48,7 +48,10 @@ export interface ClientConnectionOptions {
   readonly listenerName: string
   /** Where clients of this listener are told to find this broker; null: where they found it. */
   readonly advertised: Address | null
-  readonly frames: FrameConnection
+  readonly connection: TransportConnection
+  readonly memory: ReceiveMemory
+  /** `socket.request.max.bytes` */
+  readonly maxRequestBytes: number
   readonly services: BrokerServices
   readonly onClosed: (connection: ClientConnection) => void
 }
@@ -59,7 +62,9 @@ export class ClientConnection implements ConnectionContext {
   readonly principal = 'User:ANONYMOUS'
   readonly services: BrokerServices
   readonly #advertised: Address | null
-  readonly #frames: FrameConnection
+  readonly #connection: TransportConnection
+  readonly #receiver: FrameReceiver
+  readonly #sender: FrameSender
   readonly #logger: Logger
   readonly #onClosed: (connection: ClientConnection) => void
   readonly #queue: Frame[] = []
@@ -68,7 +73,7 @@ export class ClientConnection implements ConnectionContext {
   #hasLeft = false
   #isDraining = false
   #isClosed = false
-  #isReadingPaused = false
+  #isReadingStopped = false
   #lastActivityMs: number
   #isPumping = false
 
@@ -77,23 +82,40 @@ export class ClientConnection implements ConnectionContext {
     this.listenerName = options.listenerName
     this.services = options.services
     this.#advertised = options.advertised
-    this.#frames = options.frames
+    this.#connection = options.connection
     this.#logger = options.services.logger
     this.#onClosed = options.onClosed
     this.#lastActivityMs = options.services.clock.monotonicMs()
-    options.frames.start({
-      frame: (frame) => this.#receive(frame),
-      ended: () => this.#leave(),
-      closed: (error) => this.#closed(error),
+    this.#receiver = new FrameReceiver({
+      memory: options.memory,
+      connection: options.connection,
+      maxFrameBytes: options.maxRequestBytes,
+      logger: this.#logger,
+      owner: {
+        frameReceived: (frame) => this.#receive(frame),
+        ended: () => this.#leave(),
+        closed: (error) => this.#closed(error),
+      },
+    })
+    this.#sender = new FrameSender({
+      connection: options.connection,
+      congestedBytes: maxUnsentBytes,
+      congested: () => {},
+      drained: () => this.#pump(),
     })
   }
 
+  /** Begins to read. */
+  start(): void {
+    this.#connection.start(this.#receiver)
+  }
+
   get remoteAddress(): Address {
-    return this.#frames.remoteAddress
+    return this.#connection.remoteAddress
   }
 
   get connectedTo(): Address {
-    return this.#frames.localAddress
+    return this.#connection.localAddress
   }
 
   /** Since when nothing has come in and nothing is being served; null while something is. */
@@ -114,7 +136,7 @@ export class ClientConnection implements ConnectionContext {
 
   /** Drops the connection at once. */
   destroy(): void {
-    this.#frames.destroy()
+    this.#connection.destroy()
   }
 
   /** Takes no more requests, ends waits, and closes when what has begun is answered. */
@@ -128,9 +150,9 @@ export class ClientConnection implements ConnectionContext {
     this.#lastActivityMs = this.services.clock.monotonicMs()
     this.#queue.push(frame)
     this.#pump()
-    if (!this.#isReadingPaused && this.#queue.length >= maxQueuedFrames) {
-      this.#isReadingPaused = true
-      this.#frames.pauseReading()
+    if (!this.#isReadingStopped && this.#queue.length >= maxQueuedFrames) {
+      this.#isReadingStopped = true
+      this.#receiver.stop()
     }
   }
 
@@ -139,9 +161,9 @@ export class ClientConnection implements ConnectionContext {
     this.#isPumping = true
     while (this.#queue.length > 0 && this.#mayStartNext()) this.#start(this.#queue.shift()!)
     this.#isPumping = false
-    if (this.#isReadingPaused && this.#queue.length < maxQueuedFrames / 2) {
-      this.#isReadingPaused = false
-      this.#frames.resumeReading()
+    if (this.#isReadingStopped && this.#queue.length < maxQueuedFrames / 2) {
+      this.#isReadingStopped = false
+      this.#receiver.resume()
     }
     if (this.#hasLeft && this.#exchanges.length === 0) this.#finish()
   }
@@ -149,12 +171,12 @@ export class ClientConnection implements ConnectionContext {
   /** The client has ended its side, or the broker stops: what is begun has been answered. */
   #finish(): void {
     if (this.#isClosed || (this.#queue.length > 0 && !this.#isDraining)) return
-    if (!this.#isDraining) this.#frames.end()
-    else if (this.#frames.queuedBytes === 0) this.destroy()
+    if (!this.#isDraining) this.#connection.end()
+    else if (this.#sender.queuedBytes === 0) this.destroy()
   }
 
   #mayStartNext(): boolean {
-    if (this.#isClosed || this.#isDraining || this.#frames.queuedBytes > maxUnsentBytes) return false
+    if (this.#isClosed || this.#isDraining || this.#sender.isCongested) return false
     const last = this.#exchanges.at(-1)
     return last === undefined || (last.letsNextStart && this.#exchanges.length < maxExchanges)
   }
@@ -172,7 +194,8 @@ export class ClientConnection implements ConnectionContext {
       this.#exchanges.push(exchange)
       this.#serve(handler, request, exchange)
     } catch (error) {
-      if (error instanceof MalformedMessageError) this.#drop(frame, `sent a request that cannot be read: ${error.message}`)
+      if (error instanceof MalformedMessageError)
+        this.#drop(frame, `sent a request that cannot be read: ${error.message}`)
       else this.#failed(exchange, frame, error)
     }
   }
@@ -191,7 +214,10 @@ export class ClientConnection implements ConnectionContext {
   /** A version or API not served. ApiVersions alone has an answer for that (KIP-511); anything else ends the connection. */
   #refuse(frame: Frame, header: RequestHeader): void {
     if (header.apiKey !== ApiVersions.key)
-      return this.#drop(frame, `sent API key ${header.apiKey} version ${header.apiVersion}, which this broker does not serve`)
+      return this.#drop(
+        frame,
+        `sent API key ${header.apiKey} version ${header.apiVersion}, which this broker does not serve`,
+      )
     const exchange = newExchange(frame, { ...header, apiVersion: 0 }, ApiVersions)
     this.#exchanges.push(exchange)
     this.#answer(exchange, unsupportedApiVersions(this.services.handlers))
@@ -221,7 +247,7 @@ export class ClientConnection implements ConnectionContext {
       this.#lastActivityMs = this.services.clock.monotonicMs()
       if (answer === null || this.#isClosed) for (const release of releases) release()
       else
-        this.#frames.send(answer, () => {
+        this.#sender.send(answer, () => {
           for (const release of releases) release()
           this.#pump()
         })

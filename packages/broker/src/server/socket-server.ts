@@ -1,20 +1,11 @@
 /** The broker's listeners and their connections: binds, admits, and at the end drains. */
-import { FrameConnection, ReceiveMemory } from '@millrace/network'
+import { ReceiveMemory } from '@millrace/network'
 import type { Address, BufferPool, Logger, Transport, TransportConnection, TransportListener } from '@millrace/runtime'
+import type { BindAddress, ListenerConfig } from '../config/listeners.ts'
 import type { BrokerServices } from './broker-services.ts'
 import { ClientConnection } from './client-connection.ts'
 import { ConnectionLimits, type ConnectionLimitOptions } from './connection-limits.ts'
 import { IdleConnections } from './idle-connections.ts'
-
-export interface ListenerOptions {
-  readonly name: string
-  /** Several addresses may carry one listener: localhost is 127.0.0.1 and ::1. */
-  readonly bind: Address
-  /** Where its clients are told to find this broker; null: where they found it. */
-  readonly advertised: Address | null
-  /** When true, a machine without this address (no IPv6) goes without it. */
-  readonly isOptional: boolean
-}
 
 export interface SocketServerOptions {
   readonly transport: Transport
@@ -47,6 +38,7 @@ export class SocketServer implements AsyncDisposable {
   readonly #services: BrokerServices
   readonly #idle: IdleConnections
   #nextId = 1
+  #isOpen = false
   #drained: (() => void) | undefined
 
   constructor(services: BrokerServices, options: SocketServerOptions) {
@@ -56,9 +48,8 @@ export class SocketServer implements AsyncDisposable {
     this.#memory = new ReceiveMemory({
       clock: services.clock,
       logger: options.logger,
-      buffers: options.buffers,
+      pool: options.buffers,
       limitBytes: options.maxReceiveBytes,
-      maxFrameBytes: options.maxRequestBytes,
     })
     this.#idle = new IdleConnections({
       clock: services.clock,
@@ -75,25 +66,43 @@ export class SocketServer implements AsyncDisposable {
     return this.#connections.size
   }
 
-  /** Binds one listener; null when it is optional and the machine has no such address. @throws Error EADDRINUSE, EACCES… */
-  async listen(listener: ListenerOptions): Promise<BoundListener | null> {
-    try {
-      const bound = await this.#options.transport.listen(
-        { ...listener.bind, backlog: this.#options.backlog },
-        (connection) => this.#accept(connection, listener),
-      )
+  /** Binds every address of a listener. Connections wait until `open`. @throws Error EADDRINUSE, EACCES… with the address in its message. */
+  async bind(listener: ListenerConfig): Promise<void> {
+    let { port } = listener
+    for (const address of listener.bind) {
+      const bound = await this.#bindOne(listener, { ...address, port })
+      if (bound === null) continue
+      // `localhost:0` is one free port on both loopback addresses.
+      port = bound.address.port
       this.#listeners.push(bound)
-      const result = { name: listener.name, address: bound.address, advertised: listener.advertised }
-      this.#bound.push(result)
-      return result
+      this.#bound.push({ name: listener.name, address: bound.address, advertised: listener.advertised })
+    }
+  }
+
+  /** null when the address is optional and the machine lacks it. */
+  async #bindOne(listener: ListenerConfig, address: BindAddress): Promise<TransportListener | null> {
+    const listen = (host: string): Promise<TransportListener> =>
+      this.#options.transport.listen({ host, port: address.port, backlog: this.#options.backlog }, (connection) =>
+        this.#accept(connection, listener),
+      )
+    try {
+      return await listen(address.host)
     } catch (error) {
-      const code = (error as { code?: string }).code
-      if (listener.isOptional && (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT')) return null
+      const { code } = error as { code?: string }
+      const isAbsent = code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT'
+      if (isAbsent && address.fallbackHost !== null) return await listen(address.fallbackHost)
+      if (isAbsent && address.isOptional) return null
       throw error
     }
   }
 
-  #accept(connection: TransportConnection, listener: ListenerOptions): void {
+  /** From now on requests are read: those of connections that came early, too. */
+  open(): void {
+    this.#isOpen = true
+    for (const connection of this.#connections) connection.start()
+  }
+
+  #accept(connection: TransportConnection, listener: ListenerConfig): void {
     const { remoteAddress } = connection
     const refusal = this.#limits.admit(remoteAddress)
     if (refusal !== null) {
@@ -105,7 +114,9 @@ export class SocketServer implements AsyncDisposable {
       id: this.#nextId++,
       listenerName: listener.name,
       advertised: listener.advertised,
-      frames: new FrameConnection(connection, this.#memory),
+      connection,
+      memory: this.#memory,
+      maxRequestBytes: this.#options.maxRequestBytes,
       services: this.#services,
       onClosed: (closed) => {
         this.#limits.release(remoteAddress)
@@ -114,6 +125,7 @@ export class SocketServer implements AsyncDisposable {
       },
     })
     this.#connections.add(client)
+    if (this.#isOpen) client.start()
   }
 
   /** Takes no new connections or requests, lets what has begun be answered for a moment, and closes. */
