@@ -76,6 +76,7 @@ export class LogDirectory {
   #lock: Disposable | null = null
   #failure: Error | null = null
   #syncScheduled = false
+  #checkpointsScheduled = false
 
   constructor({ path, disk, clock, logger, files, onFailure }: LogDirectoryOptions) {
     this.path = path
@@ -162,6 +163,14 @@ export class LogDirectory {
     this.syncEntriesSoon()
   }
 
+  /** As `rename`, but durable when it returns. */
+  renameDurably(hosted: HostedLog, name: string): void {
+    const path = `${this.path}/${name}`
+    this.#disk.renameSync(hosted.log.directory, path)
+    hosted.log.movedTo(path)
+    this.#disk.syncDirectorySync(this.path)
+  }
+
   /** One sync of the directory for all renames of this turn. */
   syncEntriesSoon(): void {
     if (this.#syncScheduled) return
@@ -207,6 +216,23 @@ export class LogDirectory {
     this.#unsettled.delete(hosted)
   }
 
+  /** Removes what the checkpoints say of a log that has just gone, before another one of its name has records. */
+  writeCheckpointsSoon(): void {
+    if (this.#checkpointsScheduled) return
+    this.#checkpointsScheduled = true
+    this.#clock.endOfTurn(() => {
+      this.#checkpointsScheduled = false
+      void this.writeCheckpoints()
+    })
+  }
+
+  /** All three; each only when it changes. */
+  async writeCheckpoints(): Promise<void> {
+    await this.writeCheckpoint('log-start-offset')
+    await this.writeCheckpoint('recovery-point')
+    await this.writeCheckpoint('high-watermark')
+  }
+
   /** Writes a checkpoint if it would differ from the file. A failure takes the directory offline. */
   async writeCheckpoint(name: CheckpointName): Promise<void> {
     if (!this.isOnline) return
@@ -225,9 +251,16 @@ export class LogDirectory {
     writeCleanShutdownMarker(this.#disk, this.path, brokerEpoch)
   }
 
+  /** Gives up the lock. A disk that has failed may not even let the lock file go; the process's end does. */
   release(): void {
-    this.#lock?.[Symbol.dispose]()
+    const lock = this.#lock
     this.#lock = null
+    try {
+      lock?.[Symbol.dispose]()
+    } catch (error) {
+      if (!isDiskFailure(error)) throw error
+      this.#logger.warn('Lock file could not be removed', { error })
+    }
   }
 
   /** Runs `work`; a disk failure takes the directory offline and is thrown as KAFKA_STORAGE_ERROR. */
