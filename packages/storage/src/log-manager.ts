@@ -116,7 +116,7 @@ export class LogManager implements AsyncDisposable {
     for (const hosted of logs) if (hosted.directory.isOnline) this.#books.add(hosted)
     for (const { directory, name } of toDelete)
       this.#purge.add({ directory, path: `${directory.path}/${name}`, log: null }, 0)
-    for (const future of [...this.#books.futures]) this.#moves.resume(future)
+    for (const future of this.#books.futures) this.#moves.resume(future)
     this.#tasks = new BackgroundTasks({
       services: this.#services,
       logger,
@@ -234,7 +234,7 @@ export class LogManager implements AsyncDisposable {
    */
   reconcile(isExpected: (log: HostedPartition) => boolean): HostedPartition[] {
     const strays: HostedPartition[] = []
-    for (const hosted of [...this.#books]) {
+    for (const hosted of this.#books) {
       const { log, topicId } = hosted
       const { topic, partition, directory, sizeBytes } = log
       const described: HostedPartition = { topic, partition, topicId, directory, sizeBytes }
