@@ -48,6 +48,9 @@ export const setBaseOffset = (bytes: Uint8Array, at: number, offset: bigint): vo
 export const batchSizeBytes = (bytes: Uint8Array, at: number): number =>
   readInt32(bytes, at + BATCH_LENGTH_AT) + LOG_OVERHEAD
 
+export const setBatchSizeBytes = (bytes: Uint8Array, at: number, sizeBytes: number): void =>
+  writeInt32(bytes, at + BATCH_LENGTH_AT, sizeBytes - LOG_OVERHEAD)
+
 export const partitionLeaderEpoch = (bytes: Uint8Array, at: number): number =>
   readInt32(bytes, at + PARTITION_LEADER_EPOCH_AT)
 export const setPartitionLeaderEpoch = (bytes: Uint8Array, at: number, epoch: number): void =>

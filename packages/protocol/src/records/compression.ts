@@ -1,8 +1,15 @@
 /** The codecs of Kafka by their numbers, the ones in the attributes of batches and messages. */
 import { ErrorCode, KafkaError } from '../errors.ts'
-import { lz4Compress, lz4Decompress } from './lz4-frame.ts'
-import { snappyCompress, snappyDecompress } from './snappy.ts'
-import { gzipCompress, gzipDecompress, zstdCompress, zstdDecompress } from './zlib-codecs.ts'
+import { lz4Compress, lz4DeclaredSize, lz4Decompress } from './lz4-frame.ts'
+import { snappyCompress, snappyDeclaredSize, snappyDecompress } from './snappy.ts'
+import {
+  gzipCompress,
+  gzipDeclaredSize,
+  gzipDecompress,
+  zstdCompress,
+  zstdDeclaredSize,
+  zstdDecompress,
+} from './zlib-codecs.ts'
 
 export const Compression = { NONE: 0, GZIP: 1, SNAPPY: 2, LZ4: 3, ZSTD: 4 } as const
 
@@ -54,6 +61,24 @@ export function decompress(codec: number, bytes: Uint8Array, maxBytes: number, m
       return zstdDecompress(bytes, maxBytes)
   }
   throw unknownCodec(codec)
+}
+
+/**
+ * What compressed data says, or lets expect, that it unpacks to, without unpacking it: good for deciding where to do the work, not
+ * to be believed otherwise. 0 when it does not say.
+ */
+export function declaredSize(codec: number, bytes: Uint8Array): number {
+  switch (codec) {
+    case Compression.GZIP:
+      return gzipDeclaredSize(bytes)
+    case Compression.SNAPPY:
+      return snappyDeclaredSize(bytes)
+    case Compression.LZ4:
+      return lz4DeclaredSize(bytes)
+    case Compression.ZSTD:
+      return zstdDeclaredSize(bytes)
+  }
+  return bytes.length
 }
 
 function unknownCodec(codec: number): KafkaError {

@@ -37,12 +37,11 @@ export function downConvert(bytes: Uint8Array, toMagic: 0 | 1, options: DownConv
         ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,
         `a batch compressed with zstd cannot be sent in the format of magic ${toMagic}`,
       )
-    const records: RecordView[] = []
-    for (const record of readRecords(bytes, at, maxDecompressedBytes))
-      if (compression !== Compression.NONE || record.offset >= firstOffset) records.push(record)
+    const records = readRecords(bytes, at, maxDecompressedBytes)
+    const wanted = compression === Compression.NONE ? fromOffset(records, firstOffset) : records
     const timestampType = isNew ? timestampTypeOf(bytes, at) : messageTimestampType(bytes, at)
     const logAppendTime = isNew ? maxTimestamp(bytes, at) : messageTimestamp(bytes, at)
-    add(writeMessageSet(records, { magic: toMagic, compression, timestampType, logAppendTime }))
+    add(writeMessageSet(wanted, { magic: toMagic, compression, timestampType, logAppendTime }))
   })
   const out = new Uint8Array(size)
   let at = 0
@@ -51,4 +50,8 @@ export function downConvert(bytes: Uint8Array, toMagic: 0 | 1, options: DownConv
     at += part.length
   }
   return out
+}
+
+function* fromOffset(records: Iterable<RecordView>, first: bigint): Generator<RecordView, void> {
+  for (const record of records) if (record.offset >= first) yield record
 }

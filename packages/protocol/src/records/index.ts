@@ -1,7 +1,14 @@
 export * from './batch.ts'
 export { batchPositions, forEachBatch, wholeBatchSize } from './batches.ts'
 export { CODEC_WORKER_FROM_BYTES, CodecWorker, type CodecWorkerOptions } from './codec-worker.ts'
-export { compress, Compression, compressionName, decompress, type CompressionName } from './compression.ts'
+export {
+  compress,
+  Compression,
+  compressionName,
+  declaredSize,
+  decompress,
+  type CompressionName,
+} from './compression.ts'
 export {
   controlBatch,
   ControlType,

@@ -83,6 +83,16 @@ export function lz4Decompress(bytes: Uint8Array, maxBytes: number, magic = 2): U
   return out.subarray(0, at)
 }
 
+/** Most that the blocks of the first frame can unpack to; 0 when it is malformed. */
+export function lz4DeclaredSize(bytes: Uint8Array): number {
+  try {
+    return readFrame(bytes, 0).bound
+  } catch {
+    // Malformed: unpacking will say how.
+    return 0
+  }
+}
+
 /** 0 when there is none. Frames with magic 0x184d2a5? carry something else, to be passed over. */
 function skippableFrameSize(bytes: Uint8Array, at: number): number {
   if (bytes.length - at < 8 || (readUint32(bytes, at) & 0xffff_fff0) >>> 0 !== 0x184d_2a50) return 0

@@ -17,6 +17,7 @@ const messageCrcAt = LOG_OVERHEAD
 export const MESSAGE_ATTRIBUTES_AT = MAGIC_AT + 1
 export const MESSAGE_TIMESTAMP_AT = MESSAGE_ATTRIBUTES_AT + 1
 const logAppendTimeFlag = 0x08
+const firstSetCapacity = 1024
 
 /** Position of the key's length in an entry. */
 const keyAt = (magic: number): number => MESSAGE_TIMESTAMP_AT + (magic === 0 ? 0 : 8)
@@ -48,50 +49,64 @@ export interface MessageView extends RecordView {
 }
 
 /**
- * The messages of the whole entry at `at`: itself, or all inside it when it is a wrapper. Checksums of inner messages are verified,
- * its own is not.
+ * The messages of the whole entry at `at`, one by one: itself, or all inside it when it is a wrapper. Checksums of inner messages
+ * are verified, its own is not.
  * @throws KafkaError CORRUPT_MESSAGE for a bad inner checksum or bad compressed data, INVALID_RECORD for a malformed entry, a
  * wrapper in a wrapper, zstd (which these formats do not have) or an empty wrapper, MESSAGE_TOO_LARGE as `decompress`.
  */
-export function readMessages(bytes: Uint8Array, at: number, maxDecompressedBytes: number): MessageView[] {
+export function* readMessages(
+  bytes: Uint8Array,
+  at: number,
+  maxDecompressedBytes: number,
+): Generator<MessageView, void> {
   const end = at + LOG_OVERHEAD + readInt32(bytes, at + BATCH_LENGTH_AT)
   const outer = readMessage(bytes, at, end)
   const codec = messageCompression(bytes, at)
-  if (codec === Compression.NONE) return [outer]
-
+  if (codec === Compression.NONE) {
+    yield outer
+    return
+  }
   if (codec === Compression.ZSTD) throw invalid(at, `magic ${outer.magic} does not have zstd`)
   if (outer.value === null) throw invalid(at, 'a compressed message has no value')
   const inner = decompress(codec, outer.value, maxDecompressedBytes, outer.magic)
-  const messages: MessageView[] = []
-  let innerAt = 0
-  while (innerAt < inner.length) {
-    const size = wholeBatchSize(inner, innerAt, inner.length)
-    if (size === 0) throw invalid(innerAt, 'the last message of a compressed set is cut off')
-    if (inner[innerAt + MAGIC_AT]! > 1) throw invalid(innerAt, 'a compressed set holds a batch of magic 2')
-    if (!isMessageIntact(inner, innerAt))
-      throw new KafkaError(
-        ErrorCode.CORRUPT_MESSAGE,
-        `the message at ${innerAt} of a compressed set has a wrong checksum`,
-      )
-    if (messageCompression(inner, innerAt) !== Compression.NONE)
-      throw invalid(innerAt, 'a message within a compressed set is compressed itself')
-    messages.push(readMessage(inner, innerAt, innerAt + size))
-    innerAt += size
-  }
-  const last = messages.at(-1)
-  if (last === undefined) throw invalid(at, 'a compressed set holds no messages')
-  if (outer.magic === 0) return messages
+  const lastAt = checkInner(inner)
+  if (lastAt < 0) throw invalid(at, 'a compressed set holds no messages')
   // Some versions of librdkafka produce wrappers with offset 0.
-  const first = outer.offset === 0n ? 0n : outer.offset - last.offset
+  const lastOffset = readInt64(inner, lastAt)
+  const isRelative = outer.magic === 1
+  const first = isRelative && outer.offset !== 0n ? outer.offset - lastOffset : 0n
   if (first < 0n)
-    throw invalid(at, `the wrapper's offset ${outer.offset} is below that of its last message, ${last.offset}`)
-  const stamped = outer.timestampType === 'LogAppendTime' ? outer.timestamp : null
-  return messages.map((message) => ({
-    ...message,
-    offset: first + message.offset,
-    timestamp: stamped ?? message.timestamp,
-    timestampType: outer.timestampType,
-  }))
+    throw invalid(at, `the wrapper's offset ${outer.offset} is below that of its last message, ${lastOffset}`)
+  for (let innerAt = 0; innerAt < inner.length;) {
+    const innerEnd = innerAt + wholeBatchSize(inner, innerAt, inner.length)
+    const message = readMessage(inner, innerAt, innerEnd)
+    yield isRelative
+      ? {
+          ...message,
+          offset: first + message.offset,
+          timestamp: outer.timestampType === 'LogAppendTime' ? outer.timestamp : message.timestamp,
+          timestampType: outer.timestampType,
+        }
+      : message
+    innerAt = innerEnd
+  }
+}
+
+/** Checks the messages of an unpacked set. Returns where the last one is, -1 without any. */
+function checkInner(inner: Uint8Array): number {
+  let last = -1
+  for (let at = 0; at < inner.length;) {
+    const size = wholeBatchSize(inner, at, inner.length)
+    if (size === 0) throw invalid(at, 'the last message of a compressed set is cut off')
+    if (inner[at + MAGIC_AT]! > 1) throw invalid(at, 'a compressed set holds a batch of magic 2')
+    if (!isMessageIntact(inner, at))
+      throw new KafkaError(ErrorCode.CORRUPT_MESSAGE, `the message at ${at} of a compressed set has a wrong checksum`)
+    if (messageCompression(inner, at) !== Compression.NONE)
+      throw invalid(at, 'a message within a compressed set is compressed itself')
+    last = at
+    at += size
+  }
+  return last
 }
 
 function readMessage(bytes: Uint8Array, at: number, end: number): MessageView {
@@ -129,36 +144,45 @@ export interface MessageSetOptions {
 }
 
 /** Messages with the offsets of the records; one wrapper when compressed. Headers do not exist here and are left out. */
-export function writeMessageSet(records: readonly RecordView[], options: MessageSetOptions): Uint8Array {
+export function writeMessageSet(records: Iterable<RecordView>, options: MessageSetOptions): Uint8Array {
   const { magic, compression = Compression.NONE } = options
-  const appendTime = options.timestampType === 'LogAppendTime' ? (options.logAppendTime ?? -1n) : null
-  if (records.length === 0) return new Uint8Array(0)
   if (compression === Compression.ZSTD)
     throw new KafkaError(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, `magic ${magic} does not have zstd`)
-
+  const appendTime = options.timestampType === 'LogAppendTime' ? (options.logAppendTime ?? -1n) : null
+  const typeFlag = appendTime === null ? 0 : logAppendTimeFlag
   const isWrapped = compression !== Compression.NONE
-  const firstOffset = isWrapped && magic === 1 ? records[0]!.offset : 0n
+
+  let set = new Uint8Array(firstSetCapacity)
   let size = 0
-  for (const { key, value } of records) size += emptyEntrySize(magic) + (key?.length ?? 0) + (value?.length ?? 0)
-  const set = new Uint8Array(size)
-  let at = 0
+  let firstOffset: bigint | null = isWrapped && magic === 1 ? null : 0n
+  let lastOffset = -1n
   let maxTimestamp = -1n
   for (const { offset, timestamp, key, value } of records) {
+    firstOffset ??= offset
+    lastOffset = offset
     if (timestamp > maxTimestamp) maxTimestamp = timestamp
-    at = writeMessage(set, at, magic, {
+    const needed = size + emptyEntrySize(magic) + (key?.length ?? 0) + (value?.length ?? 0)
+    if (needed > set.length) {
+      const grown = new Uint8Array(Math.max(needed, set.length * 2))
+      grown.set(set.subarray(0, size))
+      set = grown
+    }
+    const stamp = appendTime ?? timestamp
+    size = writeMessage(set, size, magic, {
       offset: offset - firstOffset,
-      attributes: appendTime === null ? 0 : logAppendTimeFlag,
-      timestamp: appendTime ?? timestamp,
+      attributes: typeFlag,
+      timestamp: stamp,
       key,
       value,
     })
   }
-  if (!isWrapped) return set
-  const value = compress(compression, set, options.compressionLevel, magic)
+  if (!isWrapped || size === 0) return set.subarray(0, size)
+  const value = compress(compression, set.subarray(0, size), options.compressionLevel, magic)
   const wrapper = new Uint8Array(emptyEntrySize(magic) + value.length)
+  const attributes = compression | typeFlag
   writeMessage(wrapper, 0, magic, {
-    offset: records.at(-1)!.offset,
-    attributes: compression | (appendTime === null ? 0 : logAppendTimeFlag),
+    offset: lastOffset,
+    attributes,
     timestamp: appendTime ?? maxTimestamp,
     key: null,
     value,

@@ -54,6 +54,16 @@ export function snappyDecompress(bytes: Uint8Array, maxBytes: number): Uint8Arra
   return out
 }
 
+/** What the data says it unpacks to; 0 when it is malformed. */
+export function snappyDeclaredSize(bytes: Uint8Array): number {
+  try {
+    return startsXerial(bytes, 0) ? xerialSize(bytes, Infinity) : rawSize(bytes, 0, bytes.length)
+  } catch {
+    // Malformed: unpacking will say how.
+    return 0
+  }
+}
+
 /** Sum of what the blocks say, each plausible for its own size. */
 function xerialSize(bytes: Uint8Array, maxBytes: number): number {
   let size = 0
