@@ -1,0 +1,89 @@
+/** `npm run fuzz`: see README.md. Ends with `N passed, N failed`, a frame counting as one. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { apiByKey, ApiVersions, encodeRequestFrame, type Api } from '@millrace/protocol'
+import { messageValue } from '@millrace/protocol/testing'
+import fc from 'fast-check'
+import { BrokerProcess } from './broker-process.ts'
+import { dice, mutate, type Dice } from './mutate.ts'
+import { RawClient } from './raw-client.ts'
+import { Witness } from './witness.ts'
+
+const { values: options } = parseArgs({
+  options: { frames: { type: 'string', default: '4000' }, seed: { type: 'string' } },
+})
+const frames = Number(options.frames)
+const seed = options.seed === undefined ? Date.now() % 1_000_000 : Number(options.seed)
+
+/** How long a vandal waits for an answer before it goes on. */
+const patienceMs = 30
+const framesPerCheck = 250
+const maxResidentBytes = 600 * 1024 * 1024
+
+interface Target {
+  readonly api: Api
+  readonly version: number
+}
+
+async function advertisedTargets(port: number): Promise<Target[]> {
+  const client = await RawClient.open(port)
+  const { apiKeys } = await client.ask(ApiVersions, 3, { clientSoftwareName: 'fuzz', clientSoftwareVersion: '1' })
+  client.close()
+  return apiKeys.flatMap(({ apiKey, minVersion, maxVersion }) => {
+    const api = apiByKey(apiKey)!
+    return Array.from({ length: maxVersion - minVersion + 1 }, (_, at) => ({ api, version: minVersion + at }))
+  })
+}
+
+function damagedFrame({ api, version }: Target, random: Dice): Uint8Array {
+  const [value] = fc.sample(messageValue(api.request, version), { seed: random.roll(0x7fffffff), numRuns: 1 })
+  const frame = encodeRequestFrame(api, version, random.roll(1000), 'fuzz', value as never)
+  return mutate(new Uint8Array(Buffer.concat(frame)), random)
+}
+
+async function attack(broker: BrokerProcess, targets: readonly Target[], random: Dice): Promise<number> {
+  const witness = new Witness()
+  await witness.makeTopic(broker.port)
+  let client: RawClient | null = null
+  let sent = 0
+  for (; sent < frames; sent++) {
+    if (sent % framesPerCheck === 0) {
+      await witness.check(broker.port)
+      const resident = broker.residentBytes
+      if (resident > maxResidentBytes) throw new Error(`the broker has grown to ${Math.round(resident / 1e6)} MB`)
+    }
+    if (client === null || client.isClosed) client = await RawClient.open(broker.port)
+    client.write(damagedFrame(targets[random.roll(targets.length)]!, random))
+    const answer = await client.frame(patienceMs)
+    if (answer === 'silent' || random.roll(10) === 0) {
+      client.close()
+      client = null
+    }
+    if (!broker.isRunning) throw new Error('the broker has died')
+  }
+  await witness.check(broker.port)
+  client?.close()
+  return witness.written
+}
+
+const directory = mkdtempSync(join(tmpdir(), 'millrace-fuzz-'))
+console.log(`seed ${seed}, ${frames} frames`)
+let broker = await BrokerProcess.start(directory)
+let failure: unknown = null
+try {
+  const targets = await advertisedTargets(broker.port)
+  await attack(broker, targets, dice(seed))
+  const exit = await broker.stop()
+  if (exit !== 0) throw new Error(`after SIGTERM the broker ended with ${exit}`)
+  broker = await BrokerProcess.start(directory)
+} catch (error) {
+  failure = error
+  console.error(error)
+  console.error(`the broker's last lines:\n${broker.output}`)
+}
+broker.kill()
+rmSync(directory, { recursive: true, force: true })
+console.log(failure === null ? `${frames} passed, 0 failed` : `0 passed, 1 failed (repeat with --seed ${seed})`)
+process.exit(failure === null ? 0 : 1)
