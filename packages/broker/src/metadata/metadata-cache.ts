@@ -28,7 +28,7 @@ export class MetadataCache {
     const previous = this.#image
     const image = applyDelta(previous, delta)
     this.#image = image
-    for (const listener of [...this.#listeners]) listener(image, delta, previous)
+    for (const listener of Array.from(this.#listeners)) listener(image, delta, previous)
     return image
   }
 

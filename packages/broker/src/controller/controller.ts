@@ -1,0 +1,284 @@
+/**
+ * The single writer of the cluster's metadata, as the broker's request handlers see it. Works while this broker is the active controller;
+ * otherwise every operation fails with NOT_CONTROLLER, and clients turn to the broker that Metadata names.
+ *
+ * An operation resolves when it is durable and visible in this broker's metadata cache.
+ */
+import { createNode, deleteNode, setNode } from '@millrace/coordination'
+import type { Operation } from '@millrace/coordination'
+import { ErrorCode, KafkaError, ZERO_UUID } from '@millrace/protocol'
+import type { ConfigEntityKey, ConfigEntityType, ConfigEntries, MetadataImage } from '../metadata/image.ts'
+import { ClusterMember } from './cluster-member.ts'
+import type { ClusterMemberOptions, Term } from './cluster-member.ts'
+import { assertCreatableTogether, planPartitions, planTopic } from './create-topics.ts'
+import type { CreationContext, NewPartitions, NewTopic } from './create-topics.ts'
+import { countSelectors, selectTopic } from './delete-topics.ts'
+import type { TopicOutcome, TopicSelector } from './delete-topics.ts'
+import { Outcomes } from './outcomes.ts'
+import type { ProducerIdRange } from './producer-ids.ts'
+import { TimeSlice } from './time-slice.ts'
+import { partitionsAddition, topicCreation, topicDeletion } from './topic-changes.ts'
+import { configPath, encodeConfig, encodeProducerIdBlock, producerIdBlockPath } from './znodes.ts'
+import type { BrokerRegistration } from './znodes.ts'
+
+export type ControllerOptions = ClusterMemberOptions
+
+export interface ChangeOptions {
+  readonly validateOnly: boolean
+  /** How long to wait; what is not done by then is answered with REQUEST_TIMED_OUT and goes on. */
+  readonly timeoutMs: number
+}
+
+export interface CreatedTopic {
+  readonly name: string
+  readonly errorCode: number
+  readonly errorMessage: string | null
+  /** The rest is only of meaning without an error. The zero id when only validated. */
+  readonly topicId: string
+  readonly numPartitions: number
+  readonly replicationFactor: number
+  readonly configs: ConfigEntries
+}
+
+export interface ExtendedTopic {
+  readonly name: string
+  readonly errorCode: number
+  readonly errorMessage: string | null
+}
+
+/** Entities whose configuration `alterConfigs` writes. */
+export interface ConfigEntity {
+  readonly type: Exclude<ConfigEntityType, 'users'>
+  /** '' is the default entity. */
+  readonly name: string
+}
+
+const PRODUCER_ID_BLOCK_LENGTH = 1000
+const LAST_PRODUCER_ID = (1n << 63n) - 1n
+const NO_CONFIGS: ConfigEntries = new Map()
+
+export class Controller implements AsyncDisposable {
+  readonly #options: ControllerOptions
+  readonly #member: ClusterMember
+
+  /**
+   * Joins the cluster, and becomes its controller if there is none: then the metadata cache holds the cluster as it was left, brokers
+   * still missing. Next the owner calls `register`.
+   */
+  static async open(options: ControllerOptions): Promise<Controller> {
+    return new Controller(options, await ClusterMember.open(options))
+  }
+
+  private constructor(options: ControllerOptions, member: ClusterMember) {
+    this.#options = options
+    this.#member = member
+  }
+
+  get clusterId(): string {
+    return this.#member.clusterId
+  }
+
+  get isActive(): boolean {
+    return this.#member.term !== null
+  }
+
+  /**
+   * Makes this broker part of the cluster, reachable at these endpoints: its partitions get their leaders.
+   * @throws KafkaError DUPLICATE_BROKER_REGISTRATION when another broker has the id.
+   */
+  register(registration: BrokerRegistration): Promise<void> {
+    return this.#member.register(registration)
+  }
+
+  /** One outcome for each name. @throws KafkaError NOT_CONTROLLER. */
+  async createTopics(requests: readonly NewTopic[], options: ChangeOptions): Promise<CreatedTopic[]> {
+    const context: CreationContext = { ...this.#options, writer: this.#term().writer }
+    const times = timesNamed(requests)
+    const unique = requests.filter(({ name }) => times.get(name) === 1)
+    const outcomes = this.#outcomes<CreatedTopic>(options, (name, code, message) => notCreated(name, code, message))
+    try {
+      assertCreatableTogether(unique, this.#options.settings)
+    } catch (error) {
+      for (const name of times.keys()) outcomes.fail(name, error)
+      return outcomes.all()
+    }
+    const slice = new TimeSlice(this.#options.clock)
+    for (const request of unique) {
+      if (slice.isOver) await slice.next()
+      outcomes.attempt(request.name, () => createTopic(request, context, options.validateOnly))
+    }
+    for (const [name, count] of times)
+      if (count > 1) outcomes.fail(name, new KafkaError(ErrorCode.INVALID_REQUEST, 'Duplicate topic name.'))
+    return outcomes.all()
+  }
+
+  /** One outcome for each topic named. @throws KafkaError NOT_CONTROLLER. */
+  async createPartitions(requests: readonly NewPartitions[], options: ChangeOptions): Promise<ExtendedTopic[]> {
+    const context: CreationContext = { ...this.#options, writer: this.#term().writer }
+    const times = timesNamed(requests)
+    const outcomes = this.#outcomes<ExtendedTopic>(options, (name, errorCode, errorMessage) => ({
+      name,
+      errorCode,
+      errorMessage,
+    }))
+    const slice = new TimeSlice(this.#options.clock)
+    for (const [name, count] of times)
+      if (count > 1) outcomes.fail(name, new KafkaError(ErrorCode.INVALID_REQUEST, 'Duplicate topic name.'))
+    for (const request of requests) {
+      if (times.get(request.name) !== 1) continue
+      if (slice.isOver) await slice.next()
+      outcomes.attempt(request.name, () => extendTopic(request, context, options.validateOnly))
+    }
+    return outcomes.all()
+  }
+
+  /** One outcome for each name and each id. @throws KafkaError NOT_CONTROLLER. */
+  async deleteTopics(
+    selectors: readonly TopicSelector[],
+    options: { readonly timeoutMs: number },
+  ): Promise<TopicOutcome[]> {
+    const { writer } = this.#term()
+    const selection = countSelectors(selectors)
+    const keyed = new Map<string, TopicSelector>()
+    const outcomes = this.#outcomes<TopicOutcome>(options, (key, errorCode, errorMessage) => ({
+      ...(keyed.get(key) ?? { name: null, topicId: ZERO_UUID }),
+      errorCode,
+      errorMessage,
+    }))
+    const slice = new TimeSlice(this.#options.clock)
+    for (const selector of selectors) {
+      const key = `${selector.topicId}${selector.name ?? ''}`
+      if (keyed.has(key)) continue
+      keyed.set(key, selector)
+      if (slice.isOver) await slice.next()
+      outcomes.attempt(key, async () => {
+        const selected = selectTopic(selector, selection, writer.draft)
+        if (selected.kind === 'answer') {
+          const { name, topicId, errorCode, errorMessage } = selected
+          return { name, topicId, errorCode, errorMessage }
+        }
+        const { name, id: topicId } = selected
+        const topic = writer.draft.topics.get(name)
+        if (topic === undefined) throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        keyed.set(key, { name, topicId })
+        const { operations, delta } = topicDeletion(topic, writer.draft.configs('topics', name).size > 0)
+        await writer.submit(operations, delta)
+        return { name, topicId, errorCode: ErrorCode.NONE, errorMessage: null }
+      })
+    }
+    return outcomes.all()
+  }
+
+  /**
+   * Replaces an entity's configuration by what `decide` makes of the present one; all of it is one step, so no other change comes in between.
+   * `decide` throws a KafkaError to refuse.
+   * @throws KafkaError UNKNOWN_TOPIC_OR_PARTITION, BROKER_ID_NOT_REGISTERED, NOT_CONTROLLER, and what `decide` throws.
+   */
+  async alterConfigs(
+    entity: ConfigEntity,
+    decide: (current: ConfigEntries, image: MetadataImage) => ConfigEntries,
+    options: { readonly validateOnly: boolean },
+  ): Promise<void> {
+    const term = this.#term()
+    const { writer } = term
+    assertExists(entity, writer.draft)
+    const current = writer.draft.configs(entity.type, entity.name)
+    const entries = decide(current, writer.draft)
+    if (options.validateOnly) return
+    const key: ConfigEntityKey = `${entity.type}/${entity.name}`
+    await writer.submit(configOperations(key, current, entries), {
+      configs: new Map([[key, entries.size === 0 ? null : entries]]),
+    })
+    const unclean = 'unclean.leader.election.enable'
+    if (entries.get(unclean) !== current.get(unclean)) await this.#member.settle(term)
+  }
+
+  /** Producer ids for a broker that nobody has had before. @throws KafkaError NOT_CONTROLLER. */
+  async allocateProducerIds(brokerId: number): Promise<ProducerIdRange> {
+    const term = this.#term()
+    const start = term.nextProducerId
+    const end = start + BigInt(PRODUCER_ID_BLOCK_LENGTH) - 1n
+    if (end > LAST_PRODUCER_ID)
+      throw new KafkaError(
+        ErrorCode.UNKNOWN_SERVER_ERROR,
+        `all producer ids below ${start} are used up, and there are no more`,
+      )
+    term.nextProducerId = end + 1n
+    await term.writer.submit([setNode(producerIdBlockPath, encodeProducerIdBlock({ brokerId, start, end }))], {})
+    return { start, length: PRODUCER_ID_BLOCK_LENGTH }
+  }
+
+  /** Leaves the cluster: the registration and the office are given up at once. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#member[Symbol.asyncDispose]()
+  }
+
+  #term(): Term {
+    const { term } = this.#member
+    if (term === null)
+      throw new KafkaError(ErrorCode.NOT_CONTROLLER, `broker ${this.#options.nodeId} is not the controller at present`)
+    return term
+  }
+
+  #outcomes<T>(
+    { timeoutMs }: { readonly timeoutMs: number },
+    failed: (key: string, code: number, message: string | null) => T,
+  ): Outcomes<T> {
+    return new Outcomes({ clock: this.#options.clock, timeoutMs, failed })
+  }
+}
+
+async function createTopic(request: NewTopic, context: CreationContext, validateOnly: boolean): Promise<CreatedTopic> {
+  const { topic, configs } = planTopic(request, context)
+  if (!validateOnly) {
+    const { operations, delta } = topicCreation(topic, configs, context.writer.controllerEpoch)
+    await context.writer.submit(operations, delta)
+  }
+  return {
+    name: topic.name,
+    errorCode: ErrorCode.NONE,
+    errorMessage: null,
+    topicId: validateOnly ? ZERO_UUID : topic.id,
+    numPartitions: topic.partitions.length,
+    replicationFactor: topic.partitions[0]?.replicas.length ?? -1,
+    configs,
+  }
+}
+
+function notCreated(name: string, errorCode: number, errorMessage: string | null): CreatedTopic {
+  const nothing = { topicId: ZERO_UUID, numPartitions: -1, replicationFactor: -1, configs: NO_CONFIGS }
+  return { name, errorCode, errorMessage, ...nothing }
+}
+
+async function extendTopic(
+  request: NewPartitions,
+  context: CreationContext,
+  validateOnly: boolean,
+): Promise<ExtendedTopic> {
+  const added = planPartitions(request, context)
+  const topic = context.writer.draft.topics.get(request.name)
+  if (!validateOnly && topic !== undefined) {
+    const { operations, delta } = partitionsAddition(topic, added, context.writer.controllerEpoch)
+    await context.writer.submit(operations, delta)
+  }
+  return { name: request.name, errorCode: ErrorCode.NONE, errorMessage: null }
+}
+
+function timesNamed(requests: readonly { readonly name: string }[]): Map<string, number> {
+  const times = new Map<string, number>()
+  for (const { name } of requests) times.set(name, (times.get(name) ?? 0) + 1)
+  return times
+}
+
+function assertExists({ type, name }: ConfigEntity, image: MetadataImage): void {
+  if (type === 'topics' && !image.topics.has(name))
+    throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `The topic '${name}' does not exist.`)
+  if (type === 'brokers' && name !== '' && !image.brokers.has(Number(name)))
+    throw new KafkaError(ErrorCode.BROKER_ID_NOT_REGISTERED, `No broker with id ${name} found.`)
+}
+
+function configOperations(key: ConfigEntityKey, current: ConfigEntries, entries: ConfigEntries): Operation[] {
+  const path = configPath(key)
+  if (current.size === 0) return entries.size === 0 ? [] : [createNode(path, encodeConfig(entries))]
+  return [entries.size === 0 ? deleteNode(path) : setNode(path, encodeConfig(entries))]
+}
