@@ -130,6 +130,15 @@ export function parentOf(path: string): string {
   return partsOf(path).slice(0, -1).join('/')
 }
 
+/** Sum of the sizes of the files in `directory` and below. */
+export function sizeBelow(directory: DirectoryNode): number {
+  let sum = 0
+  for (const node of directory.entries.values()) {
+    sum += node instanceof DirectoryNode ? sizeBelow(node) : node.content.size
+  }
+  return sum
+}
+
 function partsOf(path: string): string[] {
   return path.split('/').filter((part) => part !== '' && part !== '.')
 }

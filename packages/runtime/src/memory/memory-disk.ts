@@ -1,7 +1,7 @@
 /** A disk that is gone with the process: for embedded brokers that shall leave nothing behind, and for tests. */
 
 import type { Disk, DiskEntry, DiskFile, DiskSpace, FileStatus, OpenMode } from '../disk.ts'
-import { DirectoryNode, diskError, FileTree } from './file-tree.ts'
+import { DirectoryNode, diskError, FileTree, sizeBelow } from './file-tree.ts'
 import type { FileNode } from './file-tree.ts'
 
 export interface MemoryDiskOptions {
@@ -186,12 +186,4 @@ class MemoryFile implements DiskFile {
     if (!this.#writable) throw diskError('EBADF', operation, this.path)
     return this.#open(operation)
   }
-}
-
-function sizeBelow(directory: DirectoryNode): number {
-  let sum = 0
-  for (const node of directory.entries.values()) {
-    sum += node instanceof DirectoryNode ? sizeBelow(node) : node.content.size
-  }
-  return sum
 }
