@@ -21,7 +21,7 @@ export function compileDecoder(message: Message): Decoder {
   const result = source.struct(message.fields, { oldest, newest }, { path: '', indexes: '' })
   const text = `'use strict'
 const { readText, readUuid, copyBytes, longVarint, skipTags, unsupported, failures } = library
-const { short, negative, tooLong, badVarint, badTag, badTagSize } = failures
+const { short, negative, tooLong, tooMany, badVarint, badTag, badTagSize } = failures
 return (r, version) => {
 if (!(version >= ${oldest} && version <= ${newest})) unsupported(version)
 const b = r.bytes, d = r.view
@@ -183,7 +183,7 @@ class DecoderSource {
     const minimum = layout.minimumSize(element, versions, this.#flexible)
     const least = this.#constant(/^\d+$/.test(minimum) ? minimum.replace(/^0$/, '1') : `Math.max(1, ${minimum})`)
     const product = least === '1' ? 'n' : `n * ${least}`
-    this.body.push(`if (${product} > end - p) tooLong(r, version, p, '${place.path}', n, end${place.indexes})`)
+    this.body.push(`if (${product} > end - p) tooMany(r, version, p, '${place.path}', n, end${place.indexes})`)
     const [index, count, list] = [this.#name('i'), this.#name('n'), this.#name('a')]
     const each = { path: `${place.path}[]`, indexes: `${place.indexes}, ${index}` }
     this.body.push(`const ${list} = [], ${count} = n`, `for (let ${index} = 0; ${index} < ${count}; ${index}++) {`)

@@ -23,6 +23,15 @@ export interface DecodingFailures {
     end: number,
     ...indexes: number[]
   ): never
+  tooMany(
+    reader: Reader,
+    version: number,
+    at: number,
+    path: string,
+    count: number,
+    end: number,
+    ...indexes: number[]
+  ): never
   badVarint(reader: Reader, version: number, at: number, path: string, ...indexes: number[]): never
   badTag(reader: Reader, version: number, at: number, path: string, tag: number, ...indexes: number[]): never
   badTagSize(reader: Reader, version: number, at: number, path: string, stop: number, ...indexes: number[]): never
@@ -60,6 +69,9 @@ export function decodingFailures(name: string, flexible: number | null): Decodin
     tooLong(reader, version, at, path, length, end, ...indexes) {
       const problem = length > end - at ? `${end - at} bytes left` : 'at most 32767 allowed'
       return fail(reader, version, at, path, indexes, `length is ${length} with ${problem}`)
+    },
+    tooMany(reader, version, at, path, count, end, ...indexes) {
+      return fail(reader, version, at, path, indexes, `count is ${count} with ${end - at} bytes left`)
     },
     badVarint(reader, version, at, path, ...indexes) {
       return fail(reader, version, at, path, indexes, 'varint does not end or does not fit 32 bits')
