@@ -1,6 +1,6 @@
 /** Moves the log start offset forward: records below it are gone for readers at once, from disk when their segment is (KIP-107). */
 import { DeleteRecords, ErrorCode, KafkaError, type ResponseInput } from '@millrace/protocol'
-import { isInternalTopic } from '../metadata/internal-topics.ts'
+import { isInternalTopic } from '../controller/topic-names.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
 

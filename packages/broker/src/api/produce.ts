@@ -8,7 +8,7 @@ import { RecordValidationError, validateRecords, type ValidatedBatches } from '@
 import type { Partition } from '../partitions/partition.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
-import { isInternalTopic } from '../metadata/internal-topics.ts'
+import { isInternalTopic } from '../controller/topic-names.ts'
 import { CurrentLeaders } from './current-leaders.ts'
 
 type ProduceRequest = Request<typeof Produce>

@@ -40,6 +40,7 @@ export class SocketServer implements AsyncDisposable {
   #nextId = 1
   #isOpen = false
   #drained: (() => void) | undefined
+  #closed: Promise<void> | undefined
 
   constructor(services: BrokerServices, options: SocketServerOptions) {
     this.#services = services
@@ -129,7 +130,12 @@ export class SocketServer implements AsyncDisposable {
   }
 
   /** Takes no new connections or requests, lets what has begun be answered for a moment, and closes. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     this.#idle[Symbol.dispose]()
     await Promise.all(this.#listeners.map((listener) => listener[Symbol.asyncDispose]()))
     if (this.#connections.size === 0) return
