@@ -102,9 +102,10 @@ export function propertyWarnings(properties: Properties): string[] {
       .get(kind)
       ?.filter(([name, { value }]) => kind !== 'no effect yet' || value.trim() !== defaultOf(name))
     if (named === undefined || named.length === 0) return
-    warnings.push(
-      `${what}: ${named.map(([name, { source }]) => `${name} (${source}${kind === 'unknown' ? suggestion(name) : ''})`).join(', ')}`,
+    const names = named.map(([name, { source }]) =>
+      kind === 'unknown' ? `${name} (${source}${suggestion(name)})` : name,
     )
+    warnings.push(`${what}: ${names.join(', ')}`)
   }
   warn('unknown', 'unknown properties')
   warn('no effect yet', 'not supported yet and without effect')
