@@ -12,4 +12,20 @@ export {
 export { ForeignDirectoryError, readMetaProperties, type MetaProperties } from './directories/meta-properties.ts'
 export { FilePool, PooledFile, type FilePoolOptions } from './file-pool.ts'
 export { defaultLogConfig, type CompressionType, type LogConfig } from './log-config.ts'
-export {}
+export {
+  RecordValidationError,
+  validateRecords,
+  type RecordError,
+  type ValidatedBatch,
+  type ValidatedBatches,
+  type ValidationRules,
+} from './validation/index.ts'
+export {
+  PartitionLog,
+  type Appended,
+  type AppendOptions,
+  type LocateOptions,
+  type OffsetAndEpoch,
+} from './partition-log.ts'
+export { type LogSlice, type OffsetPosition } from './log-slice.ts'
+export { type TimestampAndOffset } from './timestamp-lookup.ts'

@@ -25,7 +25,8 @@ import {
   type HostedPartition,
   type LogManagerOptions,
 } from './log-manager-options.ts'
-import { createLogServices, type PartitionLog, type LogServices } from './partition-log.ts'
+import { createLogServices, type LogServices } from './log-services.ts'
+import type { PartitionLog } from './partition-log.ts'
 
 export interface CreateLogOptions {
   /**

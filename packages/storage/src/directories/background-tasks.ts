@@ -1,7 +1,7 @@
 /** What goes on by itself: retention, flushes, checkpoints, expiry of producer ids. Each goes through all logs with rests in between. */
 import type { Logger } from '@millrace/runtime'
 import type { LogManagerIntervals } from '../log-manager-options.ts'
-import type { LogServices } from '../partition-log.ts'
+import type { LogServices } from '../log-services.ts'
 import { isDiskFailure } from './io-error.ts'
 import type { LogBooks } from './log-books.ts'
 import type { CheckpointName, HostedLog } from './log-directory.ts'

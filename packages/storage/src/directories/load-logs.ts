@@ -1,7 +1,8 @@
 /** Opening every log of one log directory at start. */
 import type { Disk, Logger } from '@millrace/runtime'
 import type { LogConfig } from '../log-config.ts'
-import { PartitionLog, type LogServices } from '../partition-log.ts'
+import type { LogServices } from '../log-services.ts'
+import { PartitionLog } from '../partition-log.ts'
 import type { CheckpointedOffsets, HostedLog, LogDirectory } from './log-directory.ts'
 import { partitionKey } from './offset-checkpoint.ts'
 import { forEachPaced } from './pace.ts'

@@ -8,7 +8,8 @@
  */
 import type { Clock } from '@millrace/runtime'
 import { baseOffset, ErrorCode, KafkaError } from '@millrace/protocol'
-import type { LogSlice, PartitionLog } from '../partition-log.ts'
+import type { LogSlice } from '../log-slice.ts'
+import type { PartitionLog } from '../partition-log.ts'
 import { nextTurn } from './pace.ts'
 
 export interface ReplicaMoveOptions {
@@ -82,7 +83,7 @@ export class ReplicaMove {
     const { source, future } = this.#options
     if (future.logEndOffset < source.logStartOffset) future.truncateFullyAndStartAt(source.logStartOffset)
     if (future.logEndOffset > source.logEndOffset) future.truncateTo(source.logEndOffset)
-    const ownEpoch = future.leaderEpochs.latest
+    const ownEpoch = future.leaderEpochs.latest()
     if (ownEpoch < 0) return
     const { epoch, endOffset } = source.leaderEpochs.endOffsetFor(ownEpoch, source.logEndOffset)
     if (epoch < 0) return
@@ -118,7 +119,7 @@ export class ReplicaMove {
     const first = baseOffset(bytes, 0)
     if (first < future.logEndOffset) future.truncateFullyAndStartAt(first)
     await new Promise<void>((resolve, reject) => {
-      const appended = future.appendAsFollower(bytes, { leaderEpoch: source.leaderEpochs.latest }, (error) =>
+      const appended = future.appendAsFollower(bytes, { leaderEpoch: source.leaderEpochs.latest() }, (error) =>
         error === null ? resolve() : reject(error),
       )
       if (appended === null) resolve()
@@ -139,8 +140,8 @@ export class ReplicaMove {
     future.setHighWatermark(source.highWatermark)
     const start = source.logStartOffset < future.highWatermark ? source.logStartOffset : future.highWatermark
     if (start > future.logStartOffset) future.deleteRecordsBefore(start)
-    const epoch = source.leaderEpochs.latest
-    if (epoch > future.leaderEpochs.latest && future.logEndOffset === source.logEndOffset)
+    const epoch = source.leaderEpochs.latest()
+    if (epoch > future.leaderEpochs.latest() && future.logEndOffset === source.logEndOffset)
       future.leaderEpochs.assign(epoch, source.logEndOffset)
   }
 }

@@ -1,6 +1,6 @@
 /** The moves of replicas between directories: a few at once, the others waiting in the order they were asked for. */
 import type { Logger } from '@millrace/runtime'
-import type { LogServices } from '../partition-log.ts'
+import type { LogServices } from '../log-services.ts'
 import { isDiskFailure } from './io-error.ts'
 import type { LogBooks } from './log-books.ts'
 import type { HostedLog } from './log-directory.ts'

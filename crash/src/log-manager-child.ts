@@ -1,0 +1,110 @@
+/** The process that is killed: opens a LogManager in the directory given, appends and reads as it is told over IPC. */
+import { nodeRuntime, type Logger } from '@millrace/runtime'
+import { readRecords, RecordBatchBuilder, forEachBatch } from '@millrace/protocol'
+import { defaultLogConfig, LogManager, validateRecords, type PartitionLog } from '@millrace/storage'
+import { topicConfig, type StoredRecord } from './crash-target.ts'
+
+export type Request =
+  | { id: number; kind: 'append'; topic: string; partition: number; values: readonly string[] }
+  | { id: number; kind: 'read'; topic: string; partition: number; offset: bigint }
+
+/** Request 0 is answered unasked, when the logs are open. */
+export interface Reply {
+  id: number
+  error?: string
+  offset?: bigint
+  records?: StoredRecord[]
+}
+
+const topicId = 'Kz4yv2W1T8qY0AbCdEfGhA'
+const { clock, disk, random } = nodeRuntime()
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+function printingLogger(bound: object): Logger {
+  const print = (level: string) => (message: string, fields?: object) =>
+    process.stderr.write(
+      `${JSON.stringify({ level, message, ...bound, ...fields }, (_, value) => (typeof value === 'bigint' ? String(value) : value instanceof Error ? value.stack : value))}\n`,
+    )
+  return {
+    debug: () => {},
+    info: print('info'),
+    warn: print('warn'),
+    error: print('error'),
+    child: (fields) => printingLogger({ ...bound, ...fields }),
+  }
+}
+
+const manager = await LogManager.open({
+  disk,
+  clock,
+  random,
+  logger: printingLogger({}),
+  directories: [process.argv[2]!],
+  nodeId: 1,
+  clusterId: 'crash-test',
+  configFor: (topic) => ({ ...defaultLogConfig, ...topicConfig(topic) }),
+  // Often enough for a run of seconds.
+  intervals: {
+    initialTaskDelayMs: 20,
+    recoveryPointCheckpointMs: 50,
+    logStartOffsetCheckpointMs: 50,
+    highWatermarkCheckpointMs: 20,
+  },
+})
+
+function reply(message: Reply): void {
+  process.send?.(message)
+}
+
+process.on('message', (message) => {
+  const request = message as Request
+  const { id, topic, partition } = request
+  Promise.resolve()
+    .then(async () => {
+      const log = manager.getOrCreate(topic, partition, topicId)
+      if (request.kind === 'append') reply({ id, offset: await append(log, request.values) })
+      else reply({ id, records: read(log, request.offset) })
+    })
+    .catch((error: unknown) => reply({ id, error: String(error instanceof Error ? error.stack : error) }))
+})
+
+process.once('SIGTERM', () => void manager.close().then(() => process.exit(0)))
+reply({ id: 0 })
+
+async function append(log: PartitionLog, values: readonly string[]): Promise<bigint> {
+  const builder = new RecordBatchBuilder()
+  const nowMs = clock.now()
+  for (const value of values) builder.append({ timestamp: BigInt(nowMs), value: encoder.encode(value) })
+  const batches = await validateRecords(builder.build(), {
+    origin: 'client',
+    config: log.config,
+    nowMs,
+  })
+  return new Promise((resolve, reject) => {
+    const { firstOffset, lastOffset } = log.append(batches, { leaderEpoch: 0, origin: 'client' }, (error) => {
+      if (error !== null) return reject(error)
+      log.setHighWatermark(lastOffset + 1n)
+      resolve(firstOffset)
+    })
+  })
+}
+
+function read(log: PartitionLog, from: bigint): StoredRecord[] {
+  const records: StoredRecord[] = []
+  for (let offset = from; offset < log.writtenEndOffset;) {
+    const slice = log.locate(offset, { maxBytes: 1024 * 1024, minOneBatch: true, upTo: 'log-end' })
+    const bytes = new Uint8Array(slice.length)
+    slice.readSync(bytes)
+    const before = offset
+    forEachBatch(bytes, (at, sizeBytes) => {
+      for (const record of readRecords(bytes.subarray(at, at + sizeBytes))) {
+        if (record.offset < offset) continue
+        records.push({ offset: record.offset, value: decoder.decode(record.value!) })
+        offset = record.offset + 1n
+      }
+    })
+    if (offset === before) throw new Error(`nothing could be read at offset ${offset} of ${log.directory}`)
+  }
+  return records
+}
