@@ -1,5 +1,5 @@
 /** Which topics a request to delete means: Kafka's rules for names, ids and duplicates (KIP-516). */
-import { ErrorCode, ZERO_UUID } from '@millrace/protocol'
+import { defaultErrorMessage, ErrorCode, ZERO_UUID } from '@millrace/protocol'
 import type { MetadataImage } from '../metadata/image.ts'
 
 /** By name or by id: the other is null or the zero id. */
@@ -50,13 +50,14 @@ export function selectTopic({ name, topicId }: TopicSelector, selection: Selecti
     if ((selection.timesIdentified.get(topicId) ?? 0) > 1)
       return answer(ErrorCode.INVALID_REQUEST, 'Duplicate topic id.')
     const found = image.topicNameById(topicId)
-    if (found === undefined) return answer(ErrorCode.UNKNOWN_TOPIC_ID, null)
+    if (found === undefined) return answer(ErrorCode.UNKNOWN_TOPIC_ID, defaultErrorMessage(ErrorCode.UNKNOWN_TOPIC_ID))
     if (selection.timesNamed.get(found) === 1) return suppliedTwice(found, topicId)
     return { kind: 'topic', id: topicId, name: found }
   }
   if ((selection.timesNamed.get(name) ?? 0) > 1) return answer(ErrorCode.INVALID_REQUEST, 'Duplicate topic name.')
   const topic = image.topics.get(name)
-  if (topic === undefined) return answer(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, null)
+  if (topic === undefined)
+    return answer(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, defaultErrorMessage(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION))
   if (selection.timesIdentified.has(topic.id)) return suppliedTwice(name, topic.id)
   return { kind: 'topic', id: topic.id, name }
 }
