@@ -15,7 +15,8 @@ export class MemoryDisk implements Disk {
   readonly #tree: FileTree
   readonly #now: () => number
   readonly #capacityBytes: number
-  readonly #locks = new Set<string>()
+  /** By path; who holds it is told apart by identity. */
+  readonly #locks = new Map<string, Disposable>()
 
   constructor(options: MemoryDiskOptions = {}) {
     this.#now = options.now ?? (() => 0)
@@ -93,12 +94,15 @@ export class MemoryDisk implements Disk {
   tryLock(path: string): Disposable | null {
     if (this.#locks.has(path)) return null
     this.openSync(path, 'create').closeSync()
-    this.#locks.add(path)
-    return {
-      [Symbol.dispose]: () => {
-        if (this.#locks.delete(path)) this.#tree.remove(path)
+    const lock = {
+      [Symbol.dispose]: (): void => {
+        if (this.#locks.get(path) !== lock) return
+        this.#locks.delete(path)
+        this.removeSync(path)
       },
     }
+    this.#locks.set(path, lock)
+    return lock
   }
 
   /** Nothing that happens to a broker makes it lose what was written: the disk ends only with the process. */

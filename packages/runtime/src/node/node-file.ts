@@ -28,9 +28,10 @@ export class NodeFile implements DiskFile {
   }
 
   readSync(into: Uint8Array, position: number): number {
+    const fd = this.#open('read')
     let done = 0
     while (done < into.length) {
-      const length = readSync(this.#fd, into, done, into.length - done, position + done)
+      const length = readSync(fd, into, done, into.length - done, position + done)
       if (length === 0) break
       done += length
     }
@@ -40,9 +41,10 @@ export class NodeFile implements DiskFile {
   read(into: Uint8Array, position: number): Promise<number> {
     if (into.length === 0) return Promise.resolve(0)
     return new Promise((resolve, reject) => {
+      const fd = this.#open('read')
       let done = 0
       const step = (): void => {
-        read(this.#fd, into, done, into.length - done, position + done, (error, length) => {
+        read(fd, into, done, into.length - done, position + done, (error, length) => {
           if (error !== null) {
             reject(error)
             return
@@ -57,7 +59,7 @@ export class NodeFile implements DiskFile {
   }
 
   writeSync(buffers: readonly Uint8Array[], position: number): void {
-    const fd = this.#fd
+    const fd = this.#open('write')
     if (buffers.length === 1) {
       const buffer = buffers[0]!
       let done = 0
@@ -72,8 +74,8 @@ export class NodeFile implements DiskFile {
   }
 
   write(buffers: readonly Uint8Array[], position: number): Promise<void> {
-    const fd = this.#fd
     return new Promise((resolve, reject) => {
+      const fd = this.#open('write')
       const step = (index: number, offset: number, at: number): void => {
         const rest = nextPiece(buffers, index, offset)
         if (rest === null) {
@@ -92,16 +94,16 @@ export class NodeFile implements DiskFile {
   }
 
   truncateSync(size: number): void {
-    ftruncateSync(this.#fd, size)
+    ftruncateSync(this.#open('ftruncate'), size)
   }
 
   sizeSync(): number {
-    return fstatSync(this.#fd).size
+    return fstatSync(this.#open('fstat')).size
   }
 
   sync(): Promise<void> {
     return new Promise((resolve, reject) => {
-      fdatasync(this.#fd, (error) => {
+      fdatasync(this.#open('fdatasync'), (error) => {
         if (error === null) resolve()
         else reject(error)
       })
@@ -109,7 +111,7 @@ export class NodeFile implements DiskFile {
   }
 
   syncSync(): void {
-    fdatasyncSync(this.#fd)
+    fdatasyncSync(this.#open('fdatasync'))
   }
 
   closeSync(): void {
@@ -117,6 +119,12 @@ export class NodeFile implements DiskFile {
     const fd = this.#fd
     this.#fd = -1
     closeSync(fd)
+  }
+
+  #open(operation: string): number {
+    if (this.#fd >= 0) return this.#fd
+    const message = `EBADF: the file is closed, ${operation} '${this.path}'`
+    throw Object.assign(new Error(message), { code: 'EBADF', syscall: operation, path: this.path })
   }
 }
 

@@ -35,7 +35,8 @@ export class SimulatedDisk implements Disk {
   readonly #tree: FileTree
   readonly #contents = new WeakMap<FileNode, UnsyncedContent>()
   readonly #writesUnderWay = new Set<WriteUnderWay>()
-  readonly #locks = new Set<string>()
+  /** By path; who holds it is told apart by identity. */
+  readonly #locks = new Map<string, Disposable>()
   /** Counts the crashes of the process: what was opened before is gone. */
   #process = 0
   #boot = 0
@@ -166,13 +167,15 @@ export class SimulatedDisk implements Disk {
   tryLock(path: string): Disposable | null {
     if (this.#locks.has(path)) return null
     this.openSync(path, 'create').closeSync()
-    this.#locks.add(path)
-    const process = this.#process
-    return {
-      [Symbol.dispose]: () => {
-        if (process === this.#process && this.#locks.delete(path)) this.removeSync(path)
+    const lock = {
+      [Symbol.dispose]: (): void => {
+        if (this.#locks.get(path) !== lock) return
+        this.#locks.delete(path)
+        this.removeSync(path)
       },
     }
+    this.#locks.set(path, lock)
+    return lock
   }
 
   bootId(): string {
