@@ -1,34 +1,27 @@
-/** SHAPE ONLY (types for the other parts to compile against); the implementation replaces this file. */
-import type { Clock, Disk, Random } from '@millrace/runtime'
-import type { FilePool } from './file-pool.ts'
+/**
+ * The log of one partition: appends, lookups, truncation, retention. Source: Kafka's UnifiedLog and LocalLog.
+ *
+ * Four ends, in this order: log start ≤ high watermark ≤ written end ≤ log end. An append moves the log end at once; the bytes are staged
+ * and written at the end of the turn, which moves the written end; readers and the high watermark never pass that.
+ */
+import { ErrorCode, KafkaError, setBaseOffset, setPartitionLeaderEpoch } from '@millrace/protocol'
+import type { DiskFile, Logger, Timer } from '@millrace/runtime'
+import type { AbortedTransaction } from './formats/transaction-index.ts'
+import { LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
-
-export type AppendOrigin = 'client' | 'coordinator' | 'replica'
-
-/** What all logs of a process share. One per LogManager; made by `createLogServices`. */
-export interface LogServices {
-  readonly disk: Disk
-  readonly clock: Clock
-  readonly random: Random
-  readonly files: FilePool
-  // + appends: AppendRound, syncs: SyncRound, indexes: IndexBudget, chunks: ChunkPool
-}
-export declare function createLogServices(options: {
-  disk: Disk
-  clock: Clock
-  random: Random
-  files: FilePool
-  /** Bytes of index kept in memory over all logs. Default 64 MiB. */
-  indexBudgetBytes?: number
-}): LogServices
-
-interface Logger {
-  debug(message: string, fields?: Record<string, unknown>): void
-  info(message: string, fields?: Record<string, unknown>): void
-  warn(message: string, fields?: Record<string, unknown>): void
-  error(message: string, fields?: Record<string, unknown>): void
-  child(fields: Record<string, unknown>): Logger
-}
+import { loadLog } from './log-loading.ts'
+import type { LogServices } from './log-services.ts'
+import { LogSlice, type FetchedAbort, type OffsetPosition } from './log-slice.ts'
+import { checkProducers, type ProducerEffects } from './producers/check-producers.ts'
+import type { AppendOrigin } from './producers/producer-append.ts'
+import { ProducerStates } from './producers/producer-states.ts'
+import { replayLog } from './producers/replay-log.ts'
+import { deletableSegments, retentionRules } from './retention.ts'
+import { Segment, type FoundBatch } from './segments/segment.ts'
+import { SegmentList } from './segments/segment-list.ts'
+import { findMaxTimestamp, findTimestamp, type TimestampAndOffset } from './timestamp-lookup.ts'
+import { validateRecords, type ValidatedBatches } from './validation/index.ts'
+import { StagedAppends, type WrittenCallback } from './writing/staged-appends.ts'
 
 export interface NewPartitionLog {
   readonly services: LogServices
@@ -56,10 +49,17 @@ export interface ExistingPartitionLog extends NewPartitionLog {
   readonly trustPageCache: boolean
 }
 
+export interface AppendOptions {
+  readonly leaderEpoch: number
+  readonly origin: AppendOrigin
+  /** `transaction.version` a marker was written for; of coordinators' control batches only. Default 0. */
+  readonly transactionVersion?: number
+}
+
 export interface Appended {
   readonly firstOffset: bigint
   readonly lastOffset: bigint
-  /** -1n for CreateTime. */
+  /** -1n for CreateTime. Of a duplicate: the timestamp of the batch it repeats. */
   readonly logAppendTimeMs: bigint
   readonly logStartOffset: bigint
   /** An idempotent producer's repeated batch: nothing was appended, the offsets are those of the first time. */
@@ -71,94 +71,901 @@ export interface OffsetAndEpoch {
   /** -1 when not known. */
   readonly leaderEpoch: number
 }
-export interface TimestampAndOffset extends OffsetAndEpoch {
-  /** -1n when there is none. */
-  readonly timestamp: bigint
-}
-
-/** Where an offset lies; two of one segment tell the bytes between them. */
-export interface OffsetPosition {
-  readonly offset: bigint
-  readonly segmentBaseOffset: bigint
-  readonly position: number
-}
-
-export interface LogSlice {
-  /** Bytes; 0 when there is nothing to read. The last batch may be cut. */
-  readonly length: number
-  readonly start: OffsetPosition
-  /** Not even the first batch fits (only without `minOneBatch`). */
-  readonly firstBatchIncomplete: boolean
-  /** Probably in the page cache: written lately, or the last read of this segment was fast. `readSync` is right then. */
-  readonly recentlyWritten: boolean
-  /** Only for `upTo: 'last-stable-offset'`. */
-  readonly abortedTransactions: readonly { readonly producerId: bigint; readonly firstOffset: bigint }[] | null
-  /** Fills `into` (exactly `length` bytes). @throws KafkaError NOT_LEADER_OR_FOLLOWER when the log was truncated meanwhile. */
-  readSync(into: Uint8Array): void
-  read(into: Uint8Array): Promise<void>
-}
 
 export interface LocateOptions {
   readonly maxBytes: number
+  /** Return the first batch whole even when it is larger than `maxBytes`. */
   readonly minOneBatch: boolean
   readonly upTo: 'log-end' | 'high-watermark' | 'last-stable-offset'
 }
 
-/** Implements storage/README. Everything synchronous unless it says Promise. */
-export declare class PartitionLog {
-  /** For a directory just made: reads and writes nothing. */
-  static create(options: NewPartitionLog): PartitionLog
-  /** Lists the directory, recovers when needed. Asynchronous: the event loop lives during a long recovery. */
-  static open(options: ExistingPartitionLog): Promise<PartitionLog>
+export interface DeletedSegment {
+  readonly baseOffset: bigint
+  readonly sizeBytes: number
+}
+
+interface SyncWaiter {
+  readonly callback: WrittenCallback
+}
+
+const dayMs = 24 * 60 * 60 * 1000
+
+/** Everything is synchronous unless it returns a promise. */
+export class PartitionLog {
   readonly topic: string
   readonly partition: number
-  directory: string
-  config: LogConfig
-  readonly logStartOffset: bigint
-  /** Includes staged appends that are not written yet. */
-  readonly logEndOffset: bigint
-  /** End of what is written and can be read: what a follower or the high watermark may reach. */
-  readonly writtenEndOffset: bigint
-  readonly highWatermark: bigint
-  readonly lastStableOffset: bigint
-  readonly recoveryPoint: bigint
-  readonly sizeBytes: number
-  readonly failure: Error | null
-  readonly leaderEpochs: {
-    readonly latest: number
-    assign(epoch: number, startOffset: bigint): void
-    endOffsetFor(epoch: number, logEndOffset: bigint): { epoch: number; endOffset: bigint }
-    epochForOffset(offset: bigint): number
+  readonly leaderEpochs: LeaderEpochs
+  readonly producers: ProducerStates
+  readonly #services: LogServices
+  readonly #logger: Logger
+  readonly #onFailure: (error: Error) => void
+  #config: LogConfig
+  #directory: string
+  #segments = new SegmentList()
+  #logStartOffset = 0n
+  #logEndOffset = 0n
+  #writtenEndOffset = 0n
+  #highWatermark = 0n
+  #recoveryPoint = 0n
+  #failure: Error | null = null
+  #isClosed = false
+  #isReleased = false
+  #staged: StagedAppends | null = null
+  /** Every append below this waits, or has waited, for a sync. */
+  #syncRequestedEnd = 0n
+  #syncWaiters: SyncWaiter[] = []
+  #syncing: Promise<void> | null = null
+  #directoryNeedsSync = false
+  #unsyncedSnapshots: string[] = []
+  #truncations = 0
+  /** Where the last offset asked for by a fetch limit lies. */
+  #limitPosition: OffsetPosition | null = null
+  /** Deleted segments and snapshots whose files are still there. */
+  readonly #removals = new Set<Removal>()
+
+  private constructor(options: NewPartitionLog, snapshots: readonly bigint[]) {
+    const { services, logger, directory, topic, partition } = options
+    this.topic = topic
+    this.partition = partition
+    this.#services = services
+    this.#logger = logger.child({ partition: `${topic}-${partition}` })
+    this.#directory = directory
+    this.#config = options.config
+    this.#onFailure = options.onFailure
+    this.leaderEpochs = new LeaderEpochs({
+      disk: services.disk,
+      logger: this.#logger,
+      directory,
+      rewrites: services.rewrites,
+      onFailure: (error) => this.#fail(error),
+    })
+    this.producers = new ProducerStates(
+      {
+        disk: services.disk,
+        logger: this.#logger,
+        directory,
+        partition: `${topic}-${partition}`,
+        producerIdExpirationMs: options.producerIdExpirationMs ?? dayMs,
+        maxTransactionTimeoutMs: options.maxTransactionTimeoutMs ?? 900_000,
+      },
+      snapshots,
+    )
   }
-  append(
-    batches: { readonly bytes: Uint8Array },
-    options: { leaderEpoch: number; origin: AppendOrigin; transactionVersion?: number },
-    onWritten: (error: Error | null) => void,
-  ): Appended
-  appendAsFollower(bytes: Uint8Array, options: { leaderEpoch: number }, onWritten: (error: Error | null) => void): Appended | null
-  setHighWatermark(offset: bigint): bigint
-  locate(offset: bigint, options: LocateOptions): LogSlice
-  /** null when the offset is outside the log. */
-  positionOf(offset: bigint): OffsetPosition | null
-  earliestOffset(): OffsetAndEpoch
-  latestOffset(): OffsetAndEpoch
-  /** First record at or after the timestamp; null when there is none. */
-  offsetForTimestamp(timestamp: bigint): Promise<TimestampAndOffset | null>
-  maxTimestampOffset(): Promise<TimestampAndOffset | null>
-  /** Moves the log start to `offset` (at most the high watermark); segments vanish at the next retention. Returns the log start. */
-  deleteRecordsBefore(offset: bigint): bigint
-  /** False when there was nothing to cut. Call only when no append is staged or under way (a follower between fetches). */
-  truncateTo(offset: bigint): boolean
-  truncateFullyAndStartAt(offset: bigint, logStartOffset?: bigint): void
-  /** Runs `cleanup.policy=delete`; returns what was deleted. */
-  applyRetention(nowMs: number): readonly { readonly baseOffset: bigint; readonly sizeBytes: number }[]
-  removeExpiredProducers(nowMs: number): void
-  /** Syncs everything up to the present end; then `recoveryPoint` is at least that. */
-  flush(): Promise<void>
-  /** Writes what is staged, the producer snapshot and indexes, syncs, closes. */
-  close(): Promise<void>
-  /** Closes files, writes nothing: for logs that are deleted or failed. Staged appends get the error. */
-  abandon(reason: Error): void
+
+  /** For a directory just made: reads and writes nothing. */
+  static create(options: NewPartitionLog): PartitionLog {
+    const log = new PartitionLog(options, [])
+    log.#segments.add(log.#newSegment(0n))
+    return log
+  }
+
+  /**
+   * Lists the directory, and recovers what an unclean stop requires. The event loop lives during a long recovery.
+   * @throws the disk's error; the directory is then to be taken offline.
+   */
+  static async open(options: ExistingPartitionLog): Promise<PartitionLog> {
+    const loaded = await loadLog(options, (snapshots) => {
+      const log = new PartitionLog(options, snapshots)
+      return { log, producers: log.producers, leaderEpochs: log.leaderEpochs, logger: log.#logger }
+    })
+    const { log } = loaded
+    for (const segment of loaded.segments) log.#segments.add(segment)
+    if (log.#segments.count === 0) log.#segments.add(log.#newSegment(loaded.logEndOffset))
+    log.#logStartOffset = loaded.logStartOffset
+    log.#logEndOffset = loaded.logEndOffset
+    log.#writtenEndOffset = loaded.logEndOffset
+    log.#recoveryPoint = loaded.recoveryPoint
+    log.#syncRequestedEnd = loaded.recoveryPoint
+    log.#highWatermark = clamp(options.highWatermark, log.#logStartOffset, log.#logEndOffset)
+    log.producers.onHighWatermark(log.#highWatermark)
+    return log
+  }
+
+  get directory(): string {
+    return this.#directory
+  }
+
+  get config(): LogConfig {
+    return this.#config
+  }
+
+  set config(config: LogConfig) {
+    this.#config = config
+  }
+
+  get logStartOffset(): bigint {
+    return this.#logStartOffset
+  }
+
+  /** Includes staged appends that are not written yet. */
+  get logEndOffset(): bigint {
+    return this.#logEndOffset
+  }
+
+  /** End of what is written and can be read: the farthest a follower, or the high watermark, may be. */
+  get writtenEndOffset(): bigint {
+    return this.#writtenEndOffset
+  }
+
+  get highWatermark(): bigint {
+    return this.#highWatermark
+  }
+
+  /** The first offset of the earliest undecided transaction, at most the high watermark. */
+  get lastStableOffset(): bigint {
+    const unstable = this.producers.firstUnstableOffset
+    if (unstable === null || unstable >= this.#highWatermark) return this.#highWatermark
+    return unstable < this.#logStartOffset ? this.#logStartOffset : unstable
+  }
+
+  /** All below is durable. */
+  get recoveryPoint(): bigint {
+    return this.#recoveryPoint
+  }
+
+  /** Of all segments, staged bytes included. */
+  get sizeBytes(): number {
+    return this.#segments.sizeBytes
+  }
+
+  get segmentCount(): number {
+    return this.#segments.count
+  }
+
+  /** Why the log is unusable; null while it is well. */
+  get failure(): Error | null {
+    return this.#failure
+  }
+
+  /**
+   * Checks producer state, assigns offsets and epoch in place (not for `replica`, whose batches have them), advances `logEndOffset` and
+   * stages the bytes, which must stay untouched until `onWritten` is called: once, with null when they are written (and synced if
+   * `flush.messages` demands it), or with the error.
+   * @throws KafkaError OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE, TRANSACTION_COORDINATOR_FENCED,
+   *   RECORD_LIST_TOO_LARGE, KAFKA_STORAGE_ERROR; for `replica` OFFSET_OUT_OF_RANGE when the batches begin below the log end. Then
+   *   nothing has changed and `onWritten` is not called.
+   */
+  append(batches: ValidatedBatches, options: AppendOptions, onWritten: WrittenCallback): Appended {
+    this.#assertUsable()
+    const { bytes } = batches
+    const isReplica = options.origin === 'replica'
+    if (isReplica) this.#checkReplicaOffsets(batches)
+    else this.#assignOffsets(batches, options.leaderEpoch)
+    const first = batches.batches[0]!
+    const last = batches.batches[batches.batches.length - 1]!
+    const firstOffset = isReplica ? first.baseOffset : this.#logEndOffset
+    const lastOffset = isReplica ? endOffsetOf(last) - 1n : this.#logEndOffset + BigInt(batches.offsetsCount) - 1n
+    if (!isReplica && bytes.length > this.#config.segmentBytes)
+      throw new KafkaError(
+        ErrorCode.RECORD_LIST_TOO_LARGE,
+        `${this.#name}: ${bytes.length} bytes of records do not fit into a segment of ${this.#config.segmentBytes}`,
+      )
+    const effects = checkProducers(this.producers, batches, firstOffset, options)
+    const { logStartOffset } = this
+    if (effects !== null && 'duplicate' in effects) {
+      const { duplicate } = effects
+      this.#followStaged(duplicate.lastOffset, onWritten)
+      return {
+        firstOffset: duplicate.lastOffset - BigInt(duplicate.offsetDelta),
+        lastOffset: duplicate.lastOffset,
+        logAppendTimeMs: duplicate.timestamp,
+        logStartOffset,
+        duplicate: true,
+      }
+    }
+    try {
+      this.#stage(batches, options, firstOffset, lastOffset, effects, onWritten)
+    } catch (error) {
+      throw this.#fail(error as Error)
+    }
+    return { firstOffset, lastOffset, logAppendTimeMs: batches.logAppendTimeMs, logStartOffset, duplicate: false }
+  }
+
+  /**
+   * Appends what was fetched from the leader: whole batches with offsets and epochs, perhaps with a part of one at the end, which is left
+   * out, as are batches of a later epoch than `leaderEpoch` (KAFKA-18723). null, and no call of `onWritten`, when nothing is left.
+   * @throws as `append`, and CORRUPT_MESSAGE.
+   */
+  appendAsFollower(bytes: Uint8Array, options: { leaderEpoch: number }, onWritten: WrittenCallback): Appended | null {
+    const { leaderEpoch } = options
+    const batches = validateRecords(bytes, {
+      origin: 'replica',
+      config: this.#config,
+      nowMs: this.#services.clock.now(),
+      leaderEpoch,
+      partition: this.#name,
+    })
+    if (batches instanceof Promise) throw new Error('records from a leader are validated at once')
+    if (batches.batches.length === 0) return null
+    return this.append(batches, { leaderEpoch, origin: 'replica' }, onWritten)
+  }
+
+  /** Moves it to `offset`, at least to the log start and at most to the written end. Returns where it is then. */
+  setHighWatermark(offset: bigint): bigint {
+    this.#highWatermark = clamp(offset, this.#logStartOffset, this.#writtenEndOffset)
+    this.producers.onHighWatermark(this.#highWatermark)
+    return this.#highWatermark
+  }
+
+  /**
+   * Where the bytes for a fetch are; length 0 when nothing lies between `offset` and the limit.
+   * @throws KafkaError OFFSET_OUT_OF_RANGE below the log start or above the log end, KAFKA_STORAGE_ERROR.
+   */
+  locate(offset: bigint, { maxBytes, minOneBatch, upTo }: LocateOptions): LogSlice {
+    this.#assertUsable()
+    if (offset < this.#logStartOffset || offset > this.#logEndOffset)
+      throw new KafkaError(
+        ErrorCode.OFFSET_OUT_OF_RANGE,
+        `${this.#name}: offset ${offset} is not within ${this.#logStartOffset} to ${this.#logEndOffset}`,
+      )
+    const isStable = upTo === 'last-stable-offset'
+    const limitOffset =
+      upTo === 'log-end' ? this.#writtenEndOffset : isStable ? this.lastStableOffset : this.#highWatermark
+    return this.#reading(() => {
+      const limit = this.#positionOfLimit(limitOffset)
+      if (offset >= limitOffset)
+        return this.#emptySlice(offset === limitOffset ? limit : (this.positionOf(offset) ?? limit), isStable)
+      for (let segment = this.#segments.floor(offset); segment !== undefined; segment = this.#segments.after(segment)) {
+        const found = segment.find(offset, segment.writtenBytes)
+        if (found === null) continue
+        const end = segment.baseOffset === limit.segmentBaseOffset ? limit.position : segment.writtenBytes
+        const isBehind = segment.baseOffset > limit.segmentBaseOffset
+        const start: OffsetPosition = { offset, segmentBaseOffset: segment.baseOffset, position: found.position }
+        const available = isBehind ? 0 : Math.max(0, end - found.position)
+        const wanted = minOneBatch ? Math.max(maxBytes, found.sizeBytes) : maxBytes
+        const length = Math.min(available, wanted)
+        return new LogSlice({
+          clock: this.#services.clock,
+          segment,
+          start,
+          length,
+          firstBatchIncomplete: available > 0 && length < found.sizeBytes,
+          abortedTransactions: isStable ? this.#abortedIn(segment, offset, found, length) : null,
+        })
+      }
+      // Compaction may have removed everything from `offset` to the end.
+      return this.#emptySlice(limit, isStable)
+    })
+  }
+
+  /** null when the offset is outside of what is written. */
+  positionOf(offset: bigint): OffsetPosition | null {
+    this.#assertUsable()
+    if (offset < this.#logStartOffset || offset > this.#writtenEndOffset) return null
+    const { active } = this.#segments
+    if (offset === this.#writtenEndOffset) return this.#writtenEndPosition(active)
+    return this.#reading(() => {
+      for (let segment = this.#segments.floor(offset); segment !== undefined; segment = this.#segments.after(segment)) {
+        const found = segment.find(offset, segment.writtenBytes)
+        if (found !== null) return { offset, segmentBaseOffset: segment.baseOffset, position: found.position }
+      }
+      return this.#writtenEndPosition(active)
+    })
+  }
+
+  earliestOffset(): OffsetAndEpoch {
+    const offset = this.#logStartOffset
+    const first = this.leaderEpochs.entries[0]
+    return { offset, leaderEpoch: first !== undefined && first.startOffset <= offset ? first.epoch : -1 }
+  }
+
+  latestOffset(): OffsetAndEpoch {
+    return { offset: this.#writtenEndOffset, leaderEpoch: this.leaderEpochs.latest }
+  }
+
+  /** The first record at or after the timestamp; null when there is none. */
+  offsetForTimestamp(timestamp: bigint): Promise<TimestampAndOffset | null> {
+    return this.#readingLater(() => findTimestamp(this.#segments.all, timestamp, this.#logStartOffset))
+  }
+
+  /** The first record with the largest timestamp; null when no record has one. */
+  maxTimestampOffset(): Promise<TimestampAndOffset | null> {
+    return this.#readingLater(async () => {
+      await this.drained()
+      return findMaxTimestamp(this.#segments.all)
+    })
+  }
+
+  /** Where segments begin, oldest first: of all, or of those last changed at or before the time. For ListOffsets 0. */
+  segmentStarts(changedBeforeMs: bigint | null = null): bigint[] {
+    this.#assertUsable()
+    return this.#segments.all
+      .filter((segment) => changedBeforeMs === null || BigInt(Math.floor(segment.modifiedMs())) <= changedBeforeMs)
+      .map(({ baseOffset }) => (baseOffset < this.#logStartOffset ? this.#logStartOffset : baseOffset))
+  }
+
+  /**
+   * Moves the log start up to `offset`; whole segments below it go at the next retention. Returns the log start.
+   * @throws KafkaError OFFSET_OUT_OF_RANGE above the high watermark.
+   */
+  deleteRecordsBefore(offset: bigint): bigint {
+    this.#assertUsable()
+    if (offset > this.#highWatermark)
+      throw new KafkaError(
+        ErrorCode.OFFSET_OUT_OF_RANGE,
+        `${this.#name}: the log cannot start at ${offset}, above the high watermark ${this.#highWatermark}`,
+      )
+    this.#advanceLogStart(offset)
+    return this.#logStartOffset
+  }
+
+  /**
+   * Cuts everything from `offset` on. Returns false when there was nothing to cut. Nothing may be staged or under way: `await drained()`
+   * first, unless that is known.
+   */
+  truncateTo(offset: bigint): boolean {
+    this.#assertUsable()
+    this.#assertIdle()
+    if (offset < 0n) throw new Error(`${this.#name}: cannot truncate to ${offset}`)
+    if (offset >= this.#logEndOffset) {
+      this.leaderEpochs.truncateFromEnd(this.#logEndOffset)
+      return false
+    }
+    if (offset < this.#highWatermark)
+      this.#logger.warn('truncating below the high watermark', { offset, highWatermark: this.#highWatermark })
+    if (this.#segments.first.baseOffset > offset) {
+      this.truncateFullyAndStartAt(offset)
+      return true
+    }
+    this.#logger.info('truncating', { offset, logEndOffset: this.#logEndOffset })
+    this.#changing(() => {
+      this.#truncations++
+      const behind = this.#segments.all.filter((segment) => segment.baseOffset > offset)
+      for (const segment of behind) segment.truncations++
+      this.#removeSegments(behind)
+      this.#segments.active.truncateTo(offset)
+      this.leaderEpochs.truncateFromEnd(offset)
+      if (this.#logStartOffset > offset) this.#logStartOffset = offset
+      this.#setEnds(offset)
+      this.#rebuildProducers(offset)
+      void this.leaderEpochs.persist(offset)
+    })
+    return true
+  }
+
+  /** Drops everything; the log begins again at `offset`, or claims to begin at `logStartOffset` above it. As `truncateTo`. */
+  truncateFullyAndStartAt(offset: bigint, logStartOffset: bigint = offset): void {
+    this.#assertUsable()
+    this.#assertIdle()
+    this.#logger.info('dropping all records', { startAt: offset, logEndOffset: this.#logEndOffset })
+    this.#changing(() => {
+      this.#truncations++
+      const old = [...this.#segments.all]
+      for (const segment of old) segment.truncations++
+      this.#removeSegments(old)
+      const segment = this.#newSegment(offset)
+      segment.createFile()
+      this.#directoryNeedsSync = true
+      this.#segments.add(segment)
+      this.leaderEpochs.clear()
+      this.producers.truncateFullyAndStartAt(offset)
+      this.#logStartOffset = logStartOffset
+      this.#setEnds(offset)
+      this.#highWatermark = offset
+      this.#rebuildProducers(offset)
+      void this.leaderEpochs.persist(offset)
+    })
+  }
+
+  /** Deletes what `cleanup.policy=delete` and the log start let go: files are renamed now and removed after `file.delete.delay.ms`. */
+  applyRetention(nowMs: number): readonly DeletedSegment[] {
+    this.#assertUsable()
+    const deleted: DeletedSegment[] = []
+    this.#changing(() => {
+      for (const rule of retentionRules(this.#config)) {
+        const state = {
+          segments: this.#segments.all,
+          highWatermark: this.#highWatermark,
+          logStartOffset: this.#logStartOffset,
+          logEndOffset: this.#logEndOffset,
+          sizeBytes: this.sizeBytes,
+        }
+        const segments = deletableSegments(rule, state, this.#config, nowMs)
+        for (const { baseOffset, sizeBytes } of segments) {
+          this.#logger.info('deleting a segment', { baseOffset, sizeBytes, rule })
+          deleted.push({ baseOffset, sizeBytes })
+        }
+        this.#deleteSegments(segments)
+      }
+    })
+    return deleted
+  }
+
+  removeExpiredProducers(nowMs: number): void {
+    this.producers.removeExpired(nowMs)
+  }
+
+  /** Resolves when nothing is staged or being written. Never rejects. */
+  async drained(): Promise<void> {
+    await this.#staged?.drain()
+  }
+
+  /** Syncs everything up to the present end; then `recoveryPoint` is at least that. @throws KafkaError KAFKA_STORAGE_ERROR. */
+  async flush(): Promise<void> {
+    this.#assertUsable()
+    await this.drained()
+    await this.#sync()
+    this.#assertUsable()
+  }
+
+  /** Writes what is staged, the producer snapshot and the indexes, syncs and closes all. @throws KafkaError KAFKA_STORAGE_ERROR. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#assertUsable()
+    await this.drained()
+    this.#assertUsable()
+    this.#isClosed = true
+    try {
+      const { active } = this.#segments
+      await this.leaderEpochs.persist(this.#writtenEndOffset)
+      for (const segment of this.#segments.all) segment.seal()
+      const snapshot = this.producers.takeSnapshot()
+      if (snapshot !== null) this.#unsyncedSnapshots.push(snapshot)
+      await this.#sync()
+      await active.syncIndexes()
+    } catch (error) {
+      throw this.#fail(error as Error)
+    } finally {
+      this.#release()
+    }
+    if (this.#failure !== null) throw this.#storageError(this.#failure)
+  }
+
+  /** Closes files, writes nothing: for logs that are deleted or whose directory failed. Staged appends get the error. */
+  abandon(reason: Error): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#failure ??= reason
+    this.#staged?.fail(reason)
+    this.#failSyncWaiters(reason)
+    this.#release()
+  }
+
   /** The directory was renamed. */
-  movedTo(directory: string): void
+  movedTo(directory: string): void {
+    this.#directory = directory
+    for (const segment of this.#segments.all) segment.movedTo(directory)
+    for (const removal of this.#removals) removal.segment?.movedTo(directory)
+    this.leaderEpochs.movedTo(directory)
+    this.producers.movedTo(directory)
+  }
+
+  /** @internal for SyncRound */
+  async syncWritten(): Promise<void> {
+    const waiters = this.#syncWaiters
+    this.#syncWaiters = []
+    await this.#sync()
+    for (const { callback } of waiters) callback(this.#failure)
+  }
+
+  /** @internal for StagedAppends */
+  onWritten(segment: Segment, endOffset: bigint): void {
+    this.#writtenEndOffset = endOffset
+    if (segment !== this.#segments.active) {
+      if (segment.writtenBytes === segment.sizeBytes) this.#sealRolled(segment)
+    } else if (!this.leaderEpochs.isPersisted(endOffset)) void this.leaderEpochs.persist(endOffset)
+    else if (segment.wantsIndexFlush) segment.flushIndexes()
+  }
+
+  /** @internal for StagedAppends */
+  onWriteFailed(error: Error): void {
+    this.#fail(error)
+  }
+
+  /** @internal for StagedAppends */
+  afterSync(callback: WrittenCallback): void {
+    if (this.#failure !== null) return callback(this.#failure)
+    this.#syncWaiters.push({ callback })
+    this.#services.syncs.add(this)
+  }
+
+  get #name(): string {
+    return `${this.topic}-${this.partition}`
+  }
+
+  #checkReplicaOffsets(batches: ValidatedBatches): void {
+    const first = batches.batches[0]!
+    if (first.baseOffset < this.#logEndOffset)
+      throw new KafkaError(
+        ErrorCode.OFFSET_OUT_OF_RANGE,
+        `${this.#name}: records from the leader begin at ${first.baseOffset}, expected at least ${this.#logEndOffset}`,
+      )
+    let end = 0n
+    for (const batch of batches.batches) {
+      if (endOffsetOf(batch) <= end)
+        throw new KafkaError(
+          ErrorCode.CORRUPT_MESSAGE,
+          `${this.#name}: a batch from the leader ends at ${endOffsetOf(batch)}, the one before it at ${end}`,
+        )
+      end = endOffsetOf(batch)
+    }
+  }
+
+  #assignOffsets({ bytes, batches }: ValidatedBatches, leaderEpoch: number): void {
+    let offset = this.#logEndOffset
+    for (const batch of batches) {
+      setBaseOffset(bytes, batch.position, offset)
+      setPartitionLeaderEpoch(bytes, batch.position, leaderEpoch)
+      offset += BigInt(batch.lastOffsetDelta + 1)
+    }
+  }
+
+  #stage(
+    batches: ValidatedBatches,
+    options: AppendOptions,
+    firstOffset: bigint,
+    lastOffset: bigint,
+    effects: ProducerEffects | null,
+    onWritten: WrittenCallback,
+  ): void {
+    const { bytes } = batches
+    const segment = this.#segmentFor(batches, firstOffset, lastOffset)
+    const position = segment.sizeBytes
+    const isReplica = options.origin === 'replica'
+    let offset = firstOffset
+    for (const batch of batches.batches) {
+      const epoch = isReplica ? batch.partitionLeaderEpoch : options.leaderEpoch
+      const start = isReplica ? batch.baseOffset : offset
+      if (epoch >= 0) this.leaderEpochs.assign(epoch, start)
+      offset = isReplica ? endOffsetOf(batch) : offset + BigInt(batch.lastOffsetDelta + 1)
+      segment.noteBatch(batch.sizeBytes, offset - 1n, batch.maxTimestamp)
+    }
+    this.#logEndOffset = lastOffset + 1n
+    if (effects !== null) this.#applyProducers(effects, segment)
+    this.producers.setMapEndOffset(this.#logEndOffset)
+    this.#staged ??= new StagedAppends(this.#services.appends, this)
+    this.#staged.stage(segment, position, bytes, this.#logEndOffset, {
+      callback: onWritten,
+      needsSync: this.#needsSync(),
+    })
+  }
+
+  /** Whether an append that ends at the log end has to be synced before it is acknowledged. */
+  #needsSync(): boolean {
+    const unsynced = this.#logEndOffset - this.#syncRequestedEnd
+    if (unsynced < BigInt(this.#config.flushMessages)) return false
+    this.#syncRequestedEnd = this.#logEndOffset
+    return true
+  }
+
+  /** A repeated batch is acknowledged when the first one would be. */
+  #followStaged(lastOffset: bigint, onWritten: WrittenCallback): void {
+    const needsSync = this.#config.flushMessages === 1 && lastOffset >= this.#recoveryPoint
+    if (this.#staged === null && !needsSync) this.#services.clock.endOfTurn(() => onWritten(this.#failure))
+    else {
+      this.#staged ??= new StagedAppends(this.#services.appends, this)
+      const staged = this.#staged
+      this.#services.clock.endOfTurn(() => {
+        if (this.#failure !== null) onWritten(this.#failure)
+        else staged.follow({ callback: onWritten, needsSync })
+      })
+    }
+  }
+
+  #applyProducers(effects: ProducerEffects, segment: Segment): void {
+    for (const append of effects.appends) this.producers.commit(append)
+    for (const completed of effects.completed) {
+      if (completed.isAborted)
+        segment.transactionIndexForWriting.append({
+          producerId: completed.producerId,
+          firstOffset: completed.firstOffset,
+          lastOffset: completed.lastOffset,
+          lastStableOffset: this.producers.stableOffsetAfter(completed),
+        })
+      this.producers.complete(completed)
+    }
+  }
+
+  #segmentFor(batches: ValidatedBatches, firstOffset: bigint, lastOffset: bigint): Segment {
+    const { active } = this.#segments
+    const shouldRoll = active.shouldRoll({
+      sizeBytes: batches.bytes.length,
+      lastOffset,
+      maxTimestamp: batches.maxTimestamp,
+      nowMs: this.#services.clock.now(),
+      config: this.#config,
+    })
+    if (!shouldRoll) return active
+    return this.#roll(firstOffset > this.#logEndOffset ? firstOffset : this.#logEndOffset)
+  }
+
+  /** The snapshot lets recovery of the new segment begin at its start. The old segment is synced in the background. */
+  #roll(baseOffset: bigint): Segment {
+    const old = this.#segments.active
+    if (old.baseOffset === baseOffset && old.sizeBytes === 0) return old
+    const segment = this.#newSegment(baseOffset)
+    this.#segments.add(segment)
+    this.producers.setMapEndOffset(baseOffset)
+    const snapshot = this.producers.takeSnapshot()
+    if (snapshot !== null) this.#unsyncedSnapshots.push(snapshot)
+    if (old.writtenBytes === old.sizeBytes) this.#sealRolled(old)
+    this.#logger.debug('rolled', { baseOffset, previousBytes: old.sizeBytes })
+    return segment
+  }
+
+  /**
+   * Completes a segment before the next one gets its first byte, so that recovery after a crash of the process need not look at it. The
+   * index may go to disk only after the epochs of what it points at: see LeaderEpochs.
+   */
+  #sealRolled(segment: Segment): void {
+    this.leaderEpochs.persistNow(this.#writtenEndOffset)
+    segment.seal()
+    void this.#services.backgroundSyncs.run(() => this.#sync())
+  }
+
+  #newSegment(baseOffset: bigint): Segment {
+    this.#directoryNeedsSync = true
+    return new Segment({
+      services: this.#services,
+      logger: this.#logger,
+      directory: this.#directory,
+      baseOffset,
+      sizeBytes: 0,
+      config: this.#config,
+      exists: false,
+      hasTransactionIndex: false,
+    })
+  }
+
+  #deleteSegments(segments: readonly Segment[]): void {
+    const last = segments.at(-1)
+    if (last === undefined) return
+    if (segments.length === this.#segments.count) {
+      // The new segment's file is all that tells the next start where the log ends.
+      this.#roll(this.#logEndOffset).createFile()
+    }
+    this.#advanceLogStart(this.#segments.after(last)!.baseOffset)
+    this.#removeSegments(segments)
+  }
+
+  /** Out of the list and renamed at once; the files go when readers have had time to finish. */
+  #removeSegments(segments: readonly Segment[]): void {
+    for (const segment of segments) {
+      this.#segments.remove(segment)
+      if (segment.exists) segment.changeState('deleted')
+      const snapshot = this.producers.markSnapshotDeleted(segment.baseOffset)
+      const removal: Removal = { segment, timer: null }
+      removal.timer = this.#services.clock.after(this.#config.fileDeleteDelayMs, () => {
+        this.#removals.delete(removal)
+        try {
+          segment.removeFiles()
+          if (snapshot !== null) this.#services.disk.removeSync(snapshot)
+        } catch (error) {
+          this.#fail(error as Error)
+        }
+      })
+      this.#removals.add(removal)
+    }
+    this.#limitPosition = null
+  }
+
+  #advanceLogStart(offset: bigint): void {
+    if (offset <= this.#logStartOffset) return
+    this.#logger.info('log start moved', { from: this.#logStartOffset, to: offset })
+    this.#logStartOffset = offset
+    if (this.#highWatermark < offset) this.#highWatermark = offset
+    this.leaderEpochs.truncateFromStart(offset)
+    this.producers.onLogStart(offset)
+    void this.leaderEpochs.persist(this.#writtenEndOffset)
+  }
+
+  /** After a truncation. */
+  #setEnds(offset: bigint): void {
+    this.#logEndOffset = offset
+    this.#writtenEndOffset = offset
+    if (this.#recoveryPoint > offset) this.#recoveryPoint = offset
+    if (this.#syncRequestedEnd > offset) this.#syncRequestedEnd = offset
+    if (this.#highWatermark > offset) this.#highWatermark = offset
+    this.#limitPosition = null
+  }
+
+  #rebuildProducers(endOffset: bigint): void {
+    const snapshot = replayLog({
+      producers: this.producers,
+      segments: this.#segments,
+      services: this.#services,
+      logStartOffset: this.#logStartOffset,
+      endOffset,
+    })
+    if (snapshot !== null) this.#unsyncedSnapshots.push(snapshot)
+  }
+
+  #positionOfLimit(offset: bigint): OffsetPosition {
+    if (offset === this.#writtenEndOffset) return this.#writtenEndPosition(this.#segments.active)
+    const known = this.#limitPosition
+    if (known !== null && known.offset === offset) return known
+    const position = this.positionOf(offset) ?? this.#writtenEndPosition(this.#segments.active)
+    this.#limitPosition = position
+    return position
+  }
+
+  #writtenEndPosition(active: Segment): OffsetPosition {
+    return { offset: this.#writtenEndOffset, segmentBaseOffset: active.baseOffset, position: active.writtenBytes }
+  }
+
+  #emptySlice(start: OffsetPosition, isStable: boolean): LogSlice {
+    return new LogSlice({
+      clock: this.#services.clock,
+      segment: this.#segments.active,
+      start,
+      length: 0,
+      firstBatchIncomplete: false,
+      abortedTransactions: isStable ? [] : null,
+    })
+  }
+
+  #abortedIn(segment: Segment, offset: bigint, found: FoundBatch, length: number): FetchedAbort[] {
+    const upperBound =
+      segment.offsetAtOrBehind(found.position + length) ??
+      this.#segments.after(segment)?.baseOffset ??
+      this.#writtenEndOffset
+    const aborted: AbortedTransaction[] = []
+    for (let next: Segment | undefined = segment; next !== undefined; next = this.#segments.after(next))
+      if (next.transactionIndex?.collect(offset, upperBound, aborted) === true) break
+    return aborted.map(({ producerId, firstOffset }) => ({ producerId, firstOffset }))
+  }
+
+  /** One at a time; every call syncs at least what is written when it is made. Never rejects: a failure fails the log. */
+  async #sync(): Promise<void> {
+    const before = this.#syncing
+    const sync = (async () => {
+      if (before !== null) await before
+      if (this.#failure !== null || this.#isReleased) return
+      try {
+        await this.#syncNow()
+      } catch (error) {
+        this.#fail(error as Error)
+      }
+    })()
+    this.#syncing = sync
+    await sync
+    if (this.#syncing === sync) this.#syncing = null
+  }
+
+  async #syncNow(): Promise<void> {
+    const upTo = this.#writtenEndOffset
+    const truncations = this.#truncations
+    if (this.#directoryNeedsSync) {
+      this.#services.disk.syncDirectorySync(this.#directory)
+      // The name of an active segment without a file yet is still to come.
+      if (this.#segments.active.exists) this.#directoryNeedsSync = false
+    }
+    const segments = this.#segments.from(this.#recoveryPoint)
+    const { active } = this.#segments
+    await Promise.all([
+      ...segments.map(async (segment) => {
+        await segment.syncLog()
+        if (segment !== active) await segment.syncIndexes()
+      }),
+      ...this.#unsyncedSnapshots.splice(0).map((path) => this.#syncFile(path)),
+      this.leaderEpochs.persist(upTo),
+    ])
+    if (truncations === this.#truncations && upTo > this.#recoveryPoint) this.#recoveryPoint = upTo
+  }
+
+  async #syncFile(path: string): Promise<void> {
+    let file: DiskFile
+    try {
+      file = this.#services.disk.openSync(path, 'write')
+    } catch (error) {
+      // A truncation may have removed the snapshot.
+      if ((error as { code?: unknown }).code !== 'ENOENT') throw error
+      return
+    }
+    try {
+      await file.sync()
+    } finally {
+      file.closeSync()
+    }
+  }
+
+  /** Runs something that reads; the first read error fails the log. */
+  #reading<T>(read: () => T): T {
+    try {
+      return read()
+    } catch (error) {
+      if (error instanceof KafkaError) throw error
+      throw this.#fail(error as Error)
+    }
+  }
+
+  async #readingLater<T>(read: () => Promise<T>): Promise<T> {
+    this.#assertUsable()
+    try {
+      return await read()
+    } catch (error) {
+      if (error instanceof KafkaError || this.#isClosed) throw error
+      throw this.#fail(error as Error)
+    }
+  }
+
+  #changing(change: () => void): void {
+    try {
+      change()
+    } catch (error) {
+      throw this.#fail(error as Error)
+    }
+  }
+
+  #fail(error: Error): KafkaError {
+    if (this.#failure === null) {
+      this.#failure = error
+      this.#logger.error('the log failed', { error })
+      this.#staged?.fail(error)
+      this.#failSyncWaiters(error)
+      this.#onFailure(error)
+    }
+    return this.#storageError(error)
+  }
+
+  #storageError(cause: Error): KafkaError {
+    if (cause instanceof KafkaError && cause.code === ErrorCode.KAFKA_STORAGE_ERROR) return cause
+    return new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, `${this.#name} in ${this.#directory}: ${cause.message}`, {
+      cause,
+    })
+  }
+
+  #failSyncWaiters(error: Error): void {
+    const waiters = this.#syncWaiters
+    this.#syncWaiters = []
+    for (const { callback } of waiters) callback(error)
+  }
+
+  #assertUsable(): void {
+    if (this.#failure !== null) throw this.#storageError(this.#failure)
+    if (this.#isClosed) throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, `${this.#name} is closed`)
+  }
+
+  #assertIdle(): void {
+    if (this.#staged !== null && !this.#staged.isIdle)
+      throw new Error(`${this.#name}: truncated while appends are staged`)
+  }
+
+  #release(): void {
+    this.#isReleased = true
+    for (const { timer, segment } of this.#removals) {
+      timer?.cancel()
+      segment.closeFiles()
+    }
+    this.#removals.clear()
+    for (const segment of this.#segments.all) segment.closeFiles()
+  }
+}
+
+interface Removal {
+  readonly segment: Segment
+  timer: Timer | null
+}
+
+function clamp(offset: bigint, low: bigint, high: bigint): bigint {
+  return offset < low ? low : offset > high ? high : offset
+}
+
+/** Of a batch with its final offset: the offset behind it. In magic 0 and 1 the header holds the last offset. */
+function endOffsetOf(batch: {
+  readonly magic: number
+  readonly baseOffset: bigint
+  readonly lastOffsetDelta: number
+}): bigint {
+  return batch.magic < 2 ? batch.baseOffset + 1n : batch.baseOffset + BigInt(batch.lastOffsetDelta + 1)
 }

@@ -29,11 +29,13 @@ export type MoveOutcome = 'moved' | 'cancelled'
 const chunkBytes = 1024 * 1024
 /** Under a load that syncs every append, the future log may always be one sync behind; then it is exchanged so, and synced right after. */
 const maxWaitForSyncMs = 5000
+const hastyWaits = 8
 
 export class ReplicaMove {
   readonly #options: ReplicaMoveOptions
   #cancelled = false
   #buffer = new Uint8Array(0)
+  #waits = 0
 
   constructor(options: ReplicaMoveOptions) {
     this.#options = options
@@ -66,7 +68,7 @@ export class ReplicaMove {
         await this.#options.prepare()
         isPrepared = true
         caughtUpSinceMs = clock.monotonicMs()
-      } else if (!this.#hasSameEnd()) await nextTurn(clock)
+      } else if (!this.#hasSameEnd()) await this.#wait()
       else if (
         future.recoveryPoint >= source.recoveryPoint ||
         clock.monotonicMs() - caughtUpSinceMs > maxWaitForSyncMs
@@ -78,12 +80,18 @@ export class ReplicaMove {
     }
   }
 
+  /** For the appends of this turn to be written; and when that takes longer, as of a slow disk, not in a hurry. */
+  async #wait(): Promise<void> {
+    if (++this.#waits % hastyWaits !== 0) await nextTurn(this.#options.clock)
+    else await this.#options.clock.sleep(1)
+  }
+
   /** The current log may have been truncated, as any follower's, or have lost its beginning. */
   #truncateWhereDifferent(): void {
     const { source, future } = this.#options
     if (future.logEndOffset < source.logStartOffset) future.truncateFullyAndStartAt(source.logStartOffset)
     if (future.logEndOffset > source.logEndOffset) future.truncateTo(source.logEndOffset)
-    const ownEpoch = future.leaderEpochs.latest()
+    const ownEpoch = future.leaderEpochs.latest
     if (ownEpoch < 0) return
     const { epoch, endOffset } = source.leaderEpochs.endOffsetFor(ownEpoch, source.logEndOffset)
     if (epoch < 0) return
@@ -119,7 +127,7 @@ export class ReplicaMove {
     const first = baseOffset(bytes, 0)
     if (first < future.logEndOffset) future.truncateFullyAndStartAt(first)
     await new Promise<void>((resolve, reject) => {
-      const appended = future.appendAsFollower(bytes, { leaderEpoch: source.leaderEpochs.latest() }, (error) =>
+      const appended = future.appendAsFollower(bytes, { leaderEpoch: source.leaderEpochs.latest }, (error) =>
         error === null ? resolve() : reject(error),
       )
       if (appended === null) resolve()
@@ -140,8 +148,8 @@ export class ReplicaMove {
     future.setHighWatermark(source.highWatermark)
     const start = source.logStartOffset < future.highWatermark ? source.logStartOffset : future.highWatermark
     if (start > future.logStartOffset) future.deleteRecordsBefore(start)
-    const epoch = source.leaderEpochs.latest()
-    if (epoch > future.leaderEpochs.latest() && future.logEndOffset === source.logEndOffset)
+    const epoch = source.leaderEpochs.latest
+    if (epoch > future.leaderEpochs.latest && future.logEndOffset === source.logEndOffset)
       future.leaderEpochs.assign(epoch, source.logEndOffset)
   }
 }
