@@ -1,1 +1,3 @@
-export {}
+export { startBroker } from './start-broker.ts'
+export type { BrokerConfigInput, RunningBroker, StartBrokerOptions } from './start-broker.ts'
+export type { Logger, LogFields } from '@millrace/runtime'

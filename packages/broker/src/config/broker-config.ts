@@ -20,7 +20,7 @@ import { cordonedDirectories, logDirectories } from './derived.ts'
 import { invalidDynamicNames } from './dynamic-configs.ts'
 import { readListeners, type ListenerConfig, type ListenerSettings } from './listeners.ts'
 import { propertiesOf, type Properties, type PropertyInput } from './properties.ts'
-import { propertyWarnings, refusedProperties } from './support.ts'
+import { propertyWarnings, refusedProperties, supportOf } from './support.ts'
 
 /** Settings by name, as text. */
 export type ConfigTexts = ReadonlyMap<string, string>
@@ -37,6 +37,8 @@ const nothing: ConfigTexts = new Map()
 export class BrokerConfig implements BrokerConfigReader {
   /** For people, from the start: properties that are unknown or have no effect. */
   readonly warnings: readonly string[]
+  /** Names given at the start that nobody knows. */
+  readonly unknownNames: readonly string[]
   readonly #static: ConfigTexts
   readonly #listeners: ListenerSettings
   readonly #changeListeners = new Set<(config: BrokerConfig) => void>()
@@ -61,6 +63,7 @@ export class BrokerConfig implements BrokerConfigReader {
     if (problems.length > 0) throw new ConfigError(problems)
     this.#static = texts
     this.#effective = effective
+    this.unknownNames = [...properties.keys()].filter((name) => supportOf(name) === 'unknown')
     this.warnings = [...propertyWarnings(properties), ...this.#listeners.warnings]
   }
 
