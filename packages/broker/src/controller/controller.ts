@@ -7,13 +7,14 @@
 import { createNode, deleteNode, setNode } from '@millrace/coordination'
 import type { Operation } from '@millrace/coordination'
 import { ErrorCode, KafkaError, ZERO_UUID } from '@millrace/protocol'
-import type { ConfigEntityKey, ConfigEntityType, ConfigEntries, MetadataImage } from '../metadata/image.ts'
+import type { ConfigEntityKey, ConfigEntityType, ConfigEntries, MetadataImage, TopicImage } from '../metadata/image.ts'
 import { ClusterMember } from './cluster-member.ts'
 import type { ClusterMemberOptions, Term } from './cluster-member.ts'
 import { assertCreatableTogether, planPartitions, planTopic } from './create-topics.ts'
 import type { CreationContext, NewPartitions, NewTopic } from './create-topics.ts'
 import { countSelectors, selectTopic } from './delete-topics.ts'
 import type { TopicOutcome, TopicSelector } from './delete-topics.ts'
+import type { MetadataWriter } from './metadata-writer.ts'
 import { Outcomes } from './outcomes.ts'
 import type { ProducerIdRange } from './producer-ids.ts'
 import { TimeSlice } from './time-slice.ts'
@@ -151,19 +152,12 @@ export class Controller implements AsyncDisposable {
       if (keyed.has(key)) continue
       keyed.set(key, selector)
       if (slice.isOver) await slice.next()
-      outcomes.attempt(key, async () => {
+      outcomes.attempt(key, () => {
         const selected = selectTopic(selector, selection, writer.draft)
-        if (selected.kind === 'answer') {
-          const { name, topicId, errorCode, errorMessage } = selected
-          return { name, topicId, errorCode, errorMessage }
-        }
-        const { name, id: topicId } = selected
-        const topic = writer.draft.topics.get(name)
-        if (topic === undefined) throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-        keyed.set(key, { name, topicId })
-        const { operations, delta } = topicDeletion(topic, writer.draft.configs('topics', name).size > 0)
-        await writer.submit(operations, delta)
-        return { name, topicId, errorCode: ErrorCode.NONE, errorMessage: null }
+        if (selected.kind === 'answer') return selected.outcome
+        const { topic } = selected
+        keyed.set(key, { name: topic.name, topicId: topic.id })
+        return deleteTopic(topic, writer)
       })
     }
     return outcomes.all()
@@ -228,13 +222,13 @@ export class Controller implements AsyncDisposable {
   }
 }
 
-async function createTopic(request: NewTopic, context: CreationContext, validateOnly: boolean): Promise<CreatedTopic> {
+function createTopic(
+  request: NewTopic,
+  context: CreationContext,
+  validateOnly: boolean,
+): CreatedTopic | Promise<CreatedTopic> {
   const { topic, configs } = planTopic(request, context)
-  if (!validateOnly) {
-    const { operations, delta } = topicCreation(topic, configs, context.writer.controllerEpoch)
-    await context.writer.submit(operations, delta)
-  }
-  return {
+  const created = {
     name: topic.name,
     errorCode: ErrorCode.NONE,
     errorMessage: null,
@@ -243,6 +237,9 @@ async function createTopic(request: NewTopic, context: CreationContext, validate
     replicationFactor: topic.partitions[0]?.replicas.length ?? -1,
     configs,
   }
+  if (validateOnly) return created
+  const { operations, delta } = topicCreation(topic, configs, context.writer.controllerEpoch)
+  return context.writer.submit(operations, delta).then(() => created)
 }
 
 function notCreated(name: string, errorCode: number, errorMessage: string | null): CreatedTopic {
@@ -250,18 +247,23 @@ function notCreated(name: string, errorCode: number, errorMessage: string | null
   return { name, errorCode, errorMessage, ...nothing }
 }
 
-async function extendTopic(
+function extendTopic(
   request: NewPartitions,
   context: CreationContext,
   validateOnly: boolean,
-): Promise<ExtendedTopic> {
-  const added = planPartitions(request, context)
-  const topic = context.writer.draft.topics.get(request.name)
-  if (!validateOnly && topic !== undefined) {
-    const { operations, delta } = partitionsAddition(topic, added, context.writer.controllerEpoch)
-    await context.writer.submit(operations, delta)
-  }
-  return { name: request.name, errorCode: ErrorCode.NONE, errorMessage: null }
+): ExtendedTopic | Promise<ExtendedTopic> {
+  const { topic, added } = planPartitions(request, context)
+  const extended = { name: request.name, errorCode: ErrorCode.NONE, errorMessage: null }
+  if (validateOnly) return extended
+  const { operations, delta } = partitionsAddition(topic, added, context.writer.controllerEpoch)
+  return context.writer.submit(operations, delta).then(() => extended)
+}
+
+function deleteTopic(topic: TopicImage, writer: MetadataWriter): Promise<TopicOutcome> {
+  const { operations, delta } = topicDeletion(topic, writer.draft.configs('topics', topic.name).size > 0)
+  return writer
+    .submit(operations, delta)
+    .then(() => ({ name: topic.name, topicId: topic.id, errorCode: ErrorCode.NONE, errorMessage: null }))
 }
 
 function timesNamed(requests: readonly { readonly name: string }[]): Map<string, number> {

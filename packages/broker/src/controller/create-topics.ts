@@ -181,8 +181,13 @@ function place(
   }
 }
 
+export interface PlannedPartitions {
+  readonly topic: TopicImage
+  readonly added: PartitionImage[]
+}
+
 /** The partitions to add to an existing topic. @throws KafkaError with the code and message for the client. */
-export function planPartitions(request: NewPartitions, context: CreationContext): PartitionImage[] {
+export function planPartitions(request: NewPartitions, context: CreationContext): PlannedPartitions {
   const { draft } = context.writer
   const topic = draft.topics.get(request.name)
   if (topic === undefined) throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
@@ -207,10 +212,13 @@ export function planPartitions(request: NewPartitions, context: CreationContext)
       `Attempted to add ${additional} additional partition(s), but ${assignments.length} assignment(s) were specified.`,
     )
   const replicationFactor = topic.partitions[0]?.replicas.length ?? context.settings.defaultReplicationFactor()
-  if (assignments === null) return place({ partitionCount: additional, replicationFactor }, draft, context.random)
-  return assignments.map(({ brokerIds }, index) =>
-    assignedPartition(present + index, brokerIds, replicationFactor, draft),
-  )
+  const added =
+    assignments === null
+      ? place({ partitionCount: additional, replicationFactor }, draft, context.random)
+      : assignments.map(({ brokerIds }, index) =>
+          assignedPartition(present + index, brokerIds, replicationFactor, draft),
+        )
+  return { topic, added }
 }
 
 function assignedPartition(

@@ -27,10 +27,20 @@ export class Outcomes<T> {
     this.#byKey.set(key, this.#options.failed(key, error.code, error.message))
   }
 
-  /** Runs `action`; a KafkaError it throws is the part's outcome, anything else ends the request. */
-  attempt(key: string, action: () => Promise<T>): void {
+  /** Runs `action`; a KafkaError it throws is the part's outcome, anything else ends the request. At once where it answers at once. */
+  attempt(key: string, action: () => T | Promise<T>): void {
+    try {
+      const outcome = action()
+      if (outcome instanceof Promise) this.#await(key, outcome)
+      else this.#byKey.set(key, outcome)
+    } catch (error) {
+      this.fail(key, error)
+    }
+  }
+
+  #await(key: string, action: Promise<T>): void {
     this.#byKey.set(key, null)
-    const run = action().then(
+    const run = action.then(
       (outcome) => void this.#byKey.set(key, outcome),
       (error: unknown) => this.fail(key, error),
     )

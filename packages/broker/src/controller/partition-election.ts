@@ -10,7 +10,7 @@ export interface ElectionFacts {
    */
   isSuspect(brokerId: number): boolean
   /** `unclean.leader.election.enable` of the topic. */
-  readonly allowsUnclean: boolean
+  allowsUnclean(): boolean
 }
 
 /** A partition that is assigned but whose state was never written has this partition epoch. */
@@ -33,7 +33,7 @@ export function nextPartitionState(partition: PartitionImage, facts: ElectionFac
     ? partition.leader
     : (partition.replicas.find((id) => isr.includes(id) && facts.isAlive(id)) ?? -1)
   let { leaderRecovering } = partition
-  if (leader === -1 && facts.allowsUnclean) {
+  if (leader === -1 && facts.allowsUnclean()) {
     leader = partition.replicas.find((id) => facts.isAlive(id)) ?? -1
     if (leader !== -1) {
       isr = [leader]

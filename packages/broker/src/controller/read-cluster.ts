@@ -58,13 +58,17 @@ export async function readCluster(session: CoordinationSession, random: Random):
     const stored = decodeTopic(path, (await session.get(path)).data)
     const id = stored.id ?? randomUuid(random)
     if (stored.id === null) repairs.push(setNode(path, encodeTopic(id, stored.partitions)))
-    const partitions = await readPartitions(session, name, stored, repairs, (index, isr, mzxid) => {
-      const doubtful = isr.filter((broker) => !((brokers.get(broker)?.epoch ?? mzxid) < mzxid))
-      if (doubtful.length === 0) return
-      const ofTopic = suspects.get(name) ?? new Map<number, readonly number[]>()
-      suspects.set(name, ofTopic.set(index, doubtful))
+    const partitions = await readPartitions(session, name, stored, repairs)
+    const doubted = new Map<number, readonly number[]>()
+    const settled = partitions.map(({ image, mzxid }, index) => {
+      const doubtful = image.isr.filter((broker) => !((brokers.get(broker)?.epoch ?? mzxid) < mzxid))
+      if (doubtful.length === 0) return image
+      doubted.set(index, doubtful)
+      // A leader that is not there, or not the one that was elected, does not lead.
+      return doubtful.includes(image.leader) ? { ...image, leader: -1 } : image
     })
-    topics.set(name, { name, id, partitions })
+    if (doubted.size > 0) suspects.set(name, doubted)
+    topics.set(name, { name, id, partitions: settled })
   }
   const configs = await readConfigs(session, repairs, (topic) => topics.has(topic), deletions)
   const block = decodeProducerIdBlock((await session.get(producerIdBlockPath)).data)
@@ -85,14 +89,19 @@ export async function readBrokers(
   return brokers
 }
 
+interface StoredPartition {
+  readonly image: PartitionImage
+  /** The transaction that wrote its state. */
+  readonly mzxid: bigint
+}
+
 async function readPartitions(
   session: CoordinationSession,
   topic: string,
   { partitions }: StoredTopic,
   repairs: Operation[],
-  onIsr: (index: number, isr: readonly number[], mzxid: bigint) => void,
-): Promise<PartitionImage[]> {
-  const images: PartitionImage[] = []
+): Promise<StoredPartition[]> {
+  const read: StoredPartition[] = []
   const stateless: number[] = []
   for (let start = 0; start < partitions.length; start += READS_AT_ONCE) {
     const some = partitions.slice(start, start + READS_AT_ONCE)
@@ -101,12 +110,15 @@ async function readPartitions(
       const index = start + offset
       const state = states[offset] ?? null
       if (state === null) stateless.push(index)
-      images.push(state === null ? withoutState(assignment) : withState(statePath(topic, index), assignment, state))
-      if (state !== null) onIsr(index, images[index]?.isr ?? [], state.stat.mzxid)
+      read.push(
+        state === null
+          ? { image: withoutState(assignment), mzxid: 0n }
+          : { image: withState(statePath(topic, index), assignment, state), mzxid: state.stat.mzxid },
+      )
     }
   }
   if (stateless.length > 0) repairs.push(...(await missingParents(session, topic, stateless)))
-  return images
+  return read
 }
 
 function withState(path: string, assignment: Assignment, { data, stat }: NodeValue): PartitionImage {

@@ -55,13 +55,12 @@ export async function settlePartitions(options: SettleOptions): Promise<number> 
 /** The topic with its partitions' new states, whose writing is added to `operations`; null when none changes. */
 function settleTopic(topic: TopicImage, operations: Operation[], options: SettleOptions): TopicImage | null {
   const { writer, settings } = options
-  const allowsUnclean = settings.allowsUncleanElection(writer.draft, topic.name)
   let partitions: PartitionImage[] | null = null
   for (const [index, partition] of topic.partitions.entries()) {
     const next = nextPartitionState(partition, {
       isAlive: (id) => isAlive(writer.draft, id),
       isSuspect: (id) => options.isSuspect(topic.name, index, id),
-      allowsUnclean,
+      allowsUnclean: () => settings.allowsUncleanElection(writer.draft, topic.name),
     })
     if (next === null) continue
     partitions ??= [...topic.partitions]
