@@ -4,6 +4,7 @@
  * A disk error on any of its files takes the whole directory offline, for good: a disk that has lied once is not asked again before a
  * restart. The other directories go on.
  */
+import { dirname } from 'node:path'
 import type { Clock, Disk, Logger } from '@millrace/runtime'
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { FilePool } from '../file-pool.ts'
@@ -106,6 +107,7 @@ export class LogDirectory {
     if (!this.#disk.existsSync(this.path)) {
       this.#logger.info('Log directory not found, creating it')
       this.#disk.makeDirectorySync(this.path)
+      this.#disk.syncDirectorySync(dirname(this.path))
     }
     this.#lock = this.#disk.tryLock(`${this.path}/.lock`)
     if (this.#lock === null)
