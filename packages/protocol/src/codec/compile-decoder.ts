@@ -61,7 +61,8 @@ class DecoderSource {
   struct(shape: Shape, versions: Versions, place: Place): string {
     const entries = Object.entries(shape)
     const names = this.#sequence(entries, versions, place, true)
-    this.#taggedFields(entries, names, versions, place)
+    const variables = new Map(entries.map(([name], i) => [name, names[i]!]))
+    this.#tagSection(layout.taggedFields(shape, versions, this.#flexible), variables, versions, place)
     return layout.objectLiteral(entries.map(([name], i) => [name, names[i]!]))
   }
 
@@ -91,11 +92,11 @@ class DecoderSource {
         return variable
       }
       flush()
-      this.body.push(`let ${variable}${present === 'true' ? '' : ` = ${this.#default(field)}`}`)
+      this.body.push(`let ${variable}`)
       if (present !== 'true') this.body.push(`if (${present}) {`)
       if (size > 0) this.body.push(`${variable} = ${readFixed(field, 'p')}; p += ${size}`)
       else this.#variableSize(variable, field, layout.narrow(versions, field), inside(place, name), false)
-      if (present !== 'true') this.body.push('}')
+      if (present !== 'true') this.body.push(`} else ${variable} = ${this.#default(field)}`)
       return variable
     })
     flush()
@@ -195,45 +196,56 @@ class DecoderSource {
     this.body.push('}', `${variable} = ${list}`)
   }
 
-  /** Emits the reading of the tagged section into the variables of the tagged fields. */
-  #taggedFields(entries: [string, AnyField][], names: string[], versions: Versions, place: Place): void {
-    const flexible = layout.condition(versions, layout.from(this.#flexible))
-    if (flexible === 'false') return
+  /** Emits the reading of the tagged section, whose first byte is known to be there. */
+  #tagSection(
+    tagged: [string, AnyField][],
+    variables: ReadonlyMap<string, string>,
+    versions: Versions,
+    place: Place,
+  ): void {
+    const flexible = layout.narrow(versions, layout.from(this.#flexible))
+    if (flexible.oldest > flexible.newest) return
+    const tags = inside(place, '<tags>')
+    const isFlexible = layout.condition(versions, flexible)
+    if (isFlexible !== 'true') this.body.push(`if (${isFlexible}) {`)
+    this.body.push('n = b[p++]', 'if (n > 0) {')
+    if (tagged.length === 0) {
+      const failure = `badVarint(r, version, ~p, '${tags.path}'${place.indexes})`
+      this.body.push(`p = skipTags(r, p - 1, end)`, `if (p < 0) ${failure}`)
+    } else this.#knownTags(tagged, variables, flexible, place)
+    this.body.push('}')
+    if (isFlexible !== 'true') this.body.push('}')
+  }
+
+  /** Emits the reading of `n` tags into the variables of their fields. Each value has to fill its size exactly. */
+  #knownTags(
+    tagged: [string, AnyField][],
+    variables: ReadonlyMap<string, string>,
+    versions: Versions,
+    place: Place,
+  ): void {
     const tags = inside(place, '<tags>')
     const where = `r, version, p, '${tags.path}'`
-    if (flexible !== 'true') this.body.push(`if (${flexible}) {`)
-    this.body.push('n = b[p++]', 'if (n > 0) {')
-    const known = entries.map(([name, field], i) => ({ name, field, variable: names[i]! }))
-    if (known.every(({ field }) => field.tagNumber === null))
-      this.body.push(
-        `p = skipTags(r, p - 1, end)`,
-        `if (p < 0) badVarint(r, version, ~p, '${tags.path}'${place.indexes})`,
-      )
-    else {
-      const [count, tag, stop, outer] = [this.#name('n'), this.#name('t'), this.#name('p'), this.#name('e')]
-      this.body.push(`if (n > 127) { ${this.#longVarint('n', tags)} }`, `const ${outer} = end`)
-      this.body.push(`for (let ${count} = n; ${count} > 0; ${count}--) {`)
-      this.body.push(this.#varint('t', tags), `const ${tag} = t`, this.#varint('t', tags))
-      this.body.push(`if (t > end - p) tooLong(${where}, t, end${place.indexes})`, `const ${stop} = p + t`)
-      this.body.push(`end = ${stop}`, `switch (${tag}) {`)
-      for (const { name, field, variable } of known) {
-        if (field.tagNumber === null) continue
-        const inner = inside(place, name)
-        const around = layout.narrow(versions, layout.from(this.#flexible))
-        const valid = layout.condition(around, field)
-        this.body.push(`case ${field.tagNumber}:`)
-        if (valid !== 'true') this.body.push(`if (!(${valid})) badTag(${where}, ${tag}${place.indexes})`)
-        const size = layout.fixedSize(field.kind)
-        const mismatch = `badTagSize(r, version, p, '${inner.path}', ${stop}${place.indexes})`
-        if (size > 0)
-          this.body.push(`if (t !== ${size}) ${mismatch}`, `${variable} = ${readFixed(field, 'p')}`, `p += ${size}`)
-        else this.#variableSize(variable, field, layout.narrow(around, field), inner, true)
-        this.body.push(`if (p !== ${stop}) ${mismatch}`, 'break')
-      }
-      this.body.push(`default: p = ${stop}`, '}', `end = ${outer}`, '}')
+    const [count, tag, stop, outer] = [this.#name('n'), this.#name('t'), this.#name('p'), this.#name('e')]
+    this.body.push(`if (n > 127) { ${this.#longVarint('n', tags)} }`, `const ${outer} = end`)
+    this.body.push(`for (let ${count} = n; ${count} > 0; ${count}--) {`)
+    this.body.push(this.#varint('t', tags), `const ${tag} = t`, this.#varint('t', tags))
+    this.body.push(`if (t > end - p) tooLong(${where}, t, end${place.indexes})`, `const ${stop} = p + t`)
+    this.body.push(`end = ${stop}`, `switch (${tag}) {`)
+    for (const [name, field] of tagged) {
+      const inner = inside(place, name)
+      const variable = variables.get(name)!
+      const valid = layout.condition(versions, field)
+      this.body.push(`case ${field.tagNumber}:`)
+      if (valid !== 'true') this.body.push(`if (!(${valid})) badTag(${where}, ${tag}${place.indexes})`)
+      const size = layout.fixedSize(field.kind)
+      const mismatch = `badTagSize(r, version, p, '${inner.path}', ${stop}${place.indexes})`
+      if (size > 0)
+        this.body.push(`if (t !== ${size}) ${mismatch}`, `${variable} = ${readFixed(field, 'p')}`, `p += ${size}`)
+      else this.#variableSize(variable, field, layout.narrow(versions, field), inner, true)
+      this.body.push(`if (p !== ${stop}) ${mismatch}`, 'break')
     }
-    this.body.push('}')
-    if (flexible !== 'true') this.body.push('}')
+    this.body.push(`default: p = ${stop}`, '}', `end = ${outer}`, '}')
   }
 
   /** Statements that read a varint, its first byte checked. */
@@ -308,18 +320,20 @@ function copyBytes(bytes: Uint8Array, start: number, end: number): Uint8Array {
 function longVarint(reader: Reader, at: number, end: number): number {
   const { bytes } = reader
   let value = 0
-  for (let shift = 0; shift < 35; shift += 7) {
-    const position = at + shift / 7
+  let position = at
+  for (let shift = 0; shift < 28; shift += 7) {
     if (position >= end) return -1
-    const byte = bytes[position]!
-    if (shift === 28 && byte > 0x0f) return -1
-    value += (byte & 0x7f) * 2 ** shift
+    const byte = bytes[position++]!
+    value |= (byte & 0x7f) << shift
     if (byte < 0x80) {
-      reader.position = position + 1
+      reader.position = position
       return value
     }
   }
-  return -1
+  if (position >= end) return -1
+  const last = bytes[position++]!
+  reader.position = position
+  return last > 0x0f ? -1 : value + last * 2 ** 28
 }
 
 /** Skips a tagged section and returns the position behind it; the complement of the position where it is malformed. */

@@ -10,7 +10,7 @@ import * as layout from './layout.ts'
 import type { Versions } from './layout.ts'
 import { writeText, writeUuid } from './text.ts'
 import { unsupportedVersion } from './unsupported-version.ts'
-import { Writer, writeUnsignedVarint } from './writer.ts'
+import { REFERENCE_FROM_BYTES, Writer, writeUnsignedVarint } from './writer.ts'
 
 export type Encoder = (writer: Writer, value: unknown, version: number) => void
 
@@ -47,7 +47,7 @@ class EncoderSource {
   struct(shape: Shape, versions: Versions, path: string, value: string): void {
     const entries = Object.entries(shape)
     const flexible = layout.condition(versions, layout.from(this.#flexible))
-    const tagged = entries.filter(([, field]) => field.tagNumber !== null)
+    const tagged = layout.taggedFields(shape, versions, this.#flexible)
     const emptyTags = tagged.length === 0 && flexible !== 'false'
     let reservedTo = -1
     let offset = 0
@@ -177,7 +177,12 @@ class EncoderSource {
     this.#reserve(field.kind === 'records' ? '5' : `${size} + 5`)
     this.#length(flexible, size)
     if (field.kind === 'bytes') this.body.push(`b.set(${variable}, p)`, `p += ${size}`)
-    else this.body.push('w.position = p', `w.payload(${variable})`, 'p = w.position', RELOAD)
+    else {
+      this.body.push(`if (${size} < ${REFERENCE_FROM_BYTES}) {`)
+      this.#reserve(size)
+      this.body.push(`b.set(${variable}, p)`, `p += ${size}`)
+      this.body.push(`} else { w.position = p; w.reference(${variable}) }`)
+    }
   }
 
   #array(element: AnyField, versions: Versions, path: string, variable: string, flexible: string): void {
@@ -202,9 +207,7 @@ class EncoderSource {
 
   #taggedFields(tagged: [string, AnyField][], versions: Versions, path: string, value: string, flexible: string): void {
     const around = layout.narrow(versions, layout.from(this.#flexible))
-    const fields = tagged
-      .map(([name, field]) => ({ name, field, used: this.#name('c') }))
-      .toSorted((a, b) => a.field.tagNumber! - b.field.tagNumber!)
+    const fields = tagged.map(([name, field]) => ({ name, field, used: this.#name('c') }))
     this.body.push(`if (${flexible}) {`)
     for (const { name, field, used } of fields) {
       const present = layout.condition(around, field)

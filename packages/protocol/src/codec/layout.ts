@@ -71,6 +71,19 @@ export function sum(terms: readonly string[]): string {
   return rest.join(' + ')
 }
 
+/** The tagged fields of a struct in ascending order of tags. @throws Error for a declaration that cannot be on the wire. */
+export function taggedFields(shape: Shape, versions: Versions, flexible: number | null): [string, AnyField][] {
+  const tagged = Object.entries(shape).filter(([, { tagNumber }]) => tagNumber !== null)
+  for (const [name, field] of tagged) {
+    if (flexible === null || narrow(versions, field).oldest < flexible)
+      throw new Error(`${name} is tagged in a version that is not flexible`)
+    if (field.kind === 'records') throw new Error(`${name}: records cannot be tagged`)
+    if (tagged.some(([other, { tagNumber }]) => other !== name && tagNumber === field.tagNumber))
+      throw new Error(`${name}: tag ${field.tagNumber} is taken`)
+  }
+  return tagged.toSorted(([, a], [, b]) => a.tagNumber! - b.tagNumber!)
+}
+
 /** Bytes before the content of a field of variable size: its length, its count or the mark of a nullable struct. */
 export function prefixSize(field: AnyField, versions: Versions, flexible: number | null): string {
   if (field.kind === 'struct') return choose(condition(versions, from(field.nullableFrom)), '1', '0')

@@ -15,11 +15,12 @@ import {
   Metadata,
   Produce,
   Reader,
+  records,
   string,
   struct,
   Writer,
 } from '../index.ts'
-import type { Message } from '../index.ts'
+import type { Message, Shape } from '../index.ts'
 
 function malformed(message_: Message, version: number, hex: string): MalformedMessageError {
   const frame = Buffer.from(hex.replaceAll(' ', ''), 'hex')
@@ -149,8 +150,8 @@ test('large records are referenced by the frame, small ones copied', () => {
   const large = Buffer.alloc(4096, 1)
   const small = Buffer.alloc(4095, 2)
   const writer = new Writer()
-  const records = [large, small, large].map((each, index) => ({ index, records: each }))
-  Produce.request.encode(writer, { acks: 1, timeoutMs: 1, topicData: [{ name: 't', partitionData: records }] }, 9)
+  const partitions = [large, small, large].map((each, index) => ({ index, records: each }))
+  Produce.request.encode(writer, { acks: 1, timeoutMs: 1, topicData: [{ name: 't', partitionData: partitions }] }, 9)
   const parts = writer.finish()
   assert.deepEqual(
     parts.map((part) => part === large),
@@ -254,4 +255,33 @@ test('nullable structs are marked by a byte, and by a varint when tagged', () =>
   }
   assert.equal(encode({ plain: null, last: 5 }), 'ff0000000500')
   assert.equal(encode({ plain: { value: 7 }, tagged: { value: 9 }, last: 5 }), '010700' + '00000005' + '010303010900')
+})
+
+test('declarations that cannot be on the wire are refused when they are first used', () => {
+  const declare = (fields: Shape, flexible: number | null): void =>
+    message({ name: 'Bad', versions: [0, 3], flexible, fields }).encode(new Writer(), {}, 0)
+  assert.throws(() => declare({ a: int32.tag(0) }, null), /a is tagged in a version that is not flexible/)
+  assert.throws(() => declare({ a: int32.since(1).tag(0) }, 2), /a is tagged in a version that is not flexible/)
+  assert.throws(() => declare({ a: int32.tag(0), b: int32.tag(0) }, 0), /tag 0 is taken/)
+  assert.throws(() => declare({ a: records.tag(0) }, 0), /records cannot be tagged/)
+})
+
+test('arrays of strings, of arrays and of nullable elements', () => {
+  const lists = message({
+    name: 'Lists',
+    versions: [0, 1],
+    flexible: 1,
+    fields: { strings: array(string.nullable()), nested: array(array(int8)) },
+  })
+  const value = { strings: ['a', null], nested: [[1, 2], []] }
+  for (const [version, hex] of [
+    [0, '00000002 0001 61 ffff 00000002 00000002 0102 00000000'],
+    [1, '03 02 61 00 03 03 0102 01 00'],
+  ] as const) {
+    const writer = new Writer(0)
+    lists.encode(writer, value, version)
+    const encoded = Buffer.concat(writer.finish())
+    assert.equal(encoded.toString('hex'), hex.replaceAll(' ', ''))
+    assert.deepEqual(lists.decode(new Reader(encoded), version), value)
+  }
 })

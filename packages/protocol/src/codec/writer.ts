@@ -2,7 +2,7 @@
 import { writeText, writeUuid } from './text.ts'
 
 /** From this size on a payload costs less as a buffer of its own in the scatter list than as a copy. */
-const REFERENCE_FROM_BYTES = 4096
+export const REFERENCE_FROM_BYTES = 4096
 
 /**
  * Everything written goes to one buffer, which doubles when full; referenced payloads are remembered with the place where
@@ -91,9 +91,8 @@ export class Writer {
     this.bytes.set(value, at)
   }
 
-  /** `value` without a length: copied when small, else referenced, so it must not change until the bytes have been sent. */
-  payload(value: Uint8Array): void {
-    if (value.length < REFERENCE_FROM_BYTES) return this.raw(value)
+  /** `value` without a length and without a copy: it must not change until the bytes have been sent. */
+  reference(value: Uint8Array): void {
     this.#referenced ??= []
     this.#referenced.push({ at: this.position, payload: value })
     this.#referencedBytes += value.length
