@@ -94,39 +94,32 @@ export class Controller implements AsyncDisposable {
   /** One outcome for each name. @throws KafkaError NOT_CONTROLLER. */
   async createTopics(requests: readonly NewTopic[], options: ChangeOptions): Promise<CreatedTopic[]> {
     const context: CreationContext = { ...this.#options, writer: this.#term().writer }
-    const times = timesNamed(requests)
-    const unique = requests.filter(({ name }) => times.get(name) === 1)
-    const outcomes = this.#outcomes<CreatedTopic>(options, (name, code, message) => notCreated(name, code, message))
+    const slice = new TimeSlice(this.#options.clock)
+    const outcomes = this.#outcomes<string, CreatedTopic>(options, notCreated)
+    const { unique, repeated } = await onceNamed(requests, slice)
     try {
       assertCreatableTogether(unique, this.#options.settings)
     } catch (error) {
-      for (const name of times.keys()) outcomes.fail(name, error)
+      for (const { name } of unique) outcomes.fail(name, error)
+      for (const name of repeated) outcomes.fail(name, error)
       return outcomes.all()
     }
-    const slice = new TimeSlice(this.#options.clock)
     for (const request of unique) {
       if (slice.isOver) await slice.next()
       outcomes.attempt(request.name, () => createTopic(request, context, options.validateOnly))
     }
-    for (const [name, count] of times)
-      if (count > 1) outcomes.fail(name, new KafkaError(ErrorCode.INVALID_REQUEST, 'Duplicate topic name.'))
+    for (const name of repeated) outcomes.fail(name, duplicateName())
     return outcomes.all()
   }
 
-  /** One outcome for each topic named. @throws KafkaError NOT_CONTROLLER. */
+  /** One outcome for each name. @throws KafkaError NOT_CONTROLLER. */
   async createPartitions(requests: readonly NewPartitions[], options: ChangeOptions): Promise<ExtendedTopic[]> {
     const context: CreationContext = { ...this.#options, writer: this.#term().writer }
-    const times = timesNamed(requests)
-    const outcomes = this.#outcomes<ExtendedTopic>(options, (name, errorCode, errorMessage) => ({
-      name,
-      errorCode,
-      errorMessage,
-    }))
     const slice = new TimeSlice(this.#options.clock)
-    for (const [name, count] of times)
-      if (count > 1) outcomes.fail(name, new KafkaError(ErrorCode.INVALID_REQUEST, 'Duplicate topic name.'))
-    for (const request of requests) {
-      if (times.get(request.name) !== 1) continue
+    const outcomes = this.#outcomes<string, ExtendedTopic>(options, notExtended)
+    const { unique, repeated } = await onceNamed(requests, slice)
+    for (const name of repeated) outcomes.fail(name, duplicateName())
+    for (const request of unique) {
       if (slice.isOver) await slice.next()
       outcomes.attempt(request.name, () => extendTopic(request, context, options.validateOnly))
     }
@@ -139,26 +132,22 @@ export class Controller implements AsyncDisposable {
     options: { readonly timeoutMs: number },
   ): Promise<TopicOutcome[]> {
     const { writer } = this.#term()
-    const selection = countSelectors(selectors)
-    const keyed = new Map<string, TopicSelector>()
-    const outcomes = this.#outcomes<TopicOutcome>(options, (key, errorCode, errorMessage) => ({
-      ...(keyed.get(key) ?? { name: null, topicId: ZERO_UUID }),
-      errorCode,
-      errorMessage,
-    }))
     const slice = new TimeSlice(this.#options.clock)
+    const outcomes = this.#outcomes<TopicSelector, TopicOutcome>(options, notDeleted)
+    const selection = await countSelectors(selectors, slice)
+    const seen = new Set<string>()
     for (const selector of selectors) {
-      const key = `${selector.topicId}${selector.name ?? ''}`
-      if (keyed.has(key)) continue
-      keyed.set(key, selector)
       if (slice.isOver) await slice.next()
-      outcomes.attempt(key, () => {
-        const selected = selectTopic(selector, selection, writer.draft)
-        if (selected.kind === 'answer') return selected.outcome
-        const { topic } = selected
-        keyed.set(key, { name: topic.name, topicId: topic.id })
-        return deleteTopic(topic, writer)
-      })
+      const key = `${selector.topicId}${selector.name ?? ''}`
+      if (seen.has(key)) continue
+      seen.add(key)
+      const selected = selectTopic(selector, selection, writer.draft)
+      if (selected.kind === 'answer') {
+        outcomes.add(selector, selected.outcome)
+        continue
+      }
+      const { topic } = selected
+      outcomes.attempt({ name: topic.name, topicId: topic.id }, () => deleteTopic(topic, writer))
     }
     return outcomes.all()
   }
@@ -214,10 +203,10 @@ export class Controller implements AsyncDisposable {
     return term
   }
 
-  #outcomes<T>(
+  #outcomes<K, T>(
     { timeoutMs }: { readonly timeoutMs: number },
-    failed: (key: string, code: number, message: string | null) => T,
-  ): Outcomes<T> {
+    failed: (key: K, code: number, message: string) => T,
+  ): Outcomes<K, T> {
     return new Outcomes({ clock: this.#options.clock, timeoutMs, failed })
   }
 }
@@ -242,11 +231,6 @@ function createTopic(
   return context.writer.submit(operations, delta).then(() => created)
 }
 
-function notCreated(name: string, errorCode: number, errorMessage: string | null): CreatedTopic {
-  const nothing = { topicId: ZERO_UUID, numPartitions: -1, replicationFactor: -1, configs: NO_CONFIGS }
-  return { name, errorCode, errorMessage, ...nothing }
-}
-
 function extendTopic(
   request: NewPartitions,
   context: CreationContext,
@@ -266,10 +250,42 @@ function deleteTopic(topic: TopicImage, writer: MetadataWriter): Promise<TopicOu
     .then(() => ({ name: topic.name, topicId: topic.id, errorCode: ErrorCode.NONE, errorMessage: null }))
 }
 
-function timesNamed(requests: readonly { readonly name: string }[]): Map<string, number> {
-  const times = new Map<string, number>()
-  for (const { name } of requests) times.set(name, (times.get(name) ?? 0) + 1)
-  return times
+function notCreated(name: string, errorCode: number, errorMessage: string): CreatedTopic {
+  const nothing = { topicId: ZERO_UUID, numPartitions: -1, replicationFactor: -1, configs: NO_CONFIGS }
+  return { name, errorCode, errorMessage, ...nothing }
+}
+
+function notExtended(name: string, errorCode: number, errorMessage: string): ExtendedTopic {
+  return { name, errorCode, errorMessage }
+}
+
+function notDeleted({ name, topicId }: TopicSelector, errorCode: number, errorMessage: string): TopicOutcome {
+  return { name, topicId, errorCode, errorMessage }
+}
+
+function duplicateName(): KafkaError {
+  return new KafkaError(ErrorCode.INVALID_REQUEST, 'Duplicate topic name.')
+}
+
+interface ByName<R> {
+  readonly unique: R[]
+  /** Names that more than one request has. */
+  readonly repeated: Iterable<string>
+}
+
+async function onceNamed<R extends { readonly name: string }>(
+  requests: readonly R[],
+  slice: TimeSlice,
+): Promise<ByName<R>> {
+  const first = new Map<string, R>()
+  const repeated = new Set<string>()
+  for (const request of requests) {
+    if (slice.isOver) await slice.next()
+    if (first.has(request.name)) repeated.add(request.name)
+    else first.set(request.name, request)
+  }
+  for (const name of repeated) first.delete(name)
+  return { unique: [...first.values()], repeated }
 }
 
 function assertExists({ type, name }: ConfigEntity, image: MetadataImage): void {

@@ -1,6 +1,7 @@
 /** Which topics a request to delete means: Kafka's rules for names, ids and duplicates (KIP-516). */
 import { defaultErrorMessage, ErrorCode, ZERO_UUID } from '@millrace/protocol'
 import type { MetadataImage, TopicImage } from '../metadata/image.ts'
+import type { TimeSlice } from './time-slice.ts'
 
 /** By name or by id: the other is null or the zero id. */
 export interface TopicSelector {
@@ -24,10 +25,11 @@ export interface Selection {
   readonly timesIdentified: ReadonlyMap<string, number>
 }
 
-export function countSelectors(selectors: readonly TopicSelector[]): Selection {
+export async function countSelectors(selectors: readonly TopicSelector[], slice: TimeSlice): Promise<Selection> {
   const timesNamed = new Map<string, number>()
   const timesIdentified = new Map<string, number>()
   for (const { name, topicId } of selectors) {
+    if (slice.isOver) await slice.next()
     if (name !== null && topicId === ZERO_UUID) timesNamed.set(name, (timesNamed.get(name) ?? 0) + 1)
     if (name === null && topicId !== ZERO_UUID) timesIdentified.set(topicId, (timesIdentified.get(topicId) ?? 0) + 1)
   }

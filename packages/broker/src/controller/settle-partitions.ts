@@ -19,10 +19,13 @@ export interface SettleOptions {
   isSuspect(topic: string, partition: number, brokerId: number): boolean
 }
 
+/** Longer than for a request: while partitions wait for their leaders, everybody waits. */
+const SLICE_MS = 25
+
 /** Resolves with the number of partitions that changed, when all is durable. In slices, since there may be very many. */
 export async function settlePartitions(options: SettleOptions): Promise<number> {
   const { writer, clock } = options
-  const slice = new TimeSlice(clock)
+  const slice = new TimeSlice(clock, SLICE_MS)
   const writes: Promise<void>[] = []
   let topics = new Map<string, TopicImage>()
   let operations: Operation[] = []
