@@ -56,13 +56,17 @@ export class ClientProgram implements AsyncDisposable {
   /** Runs one operation. @throws ClientError when the client failed or did not answer in time. */
   call(op: string, fields: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#answer({ ok: false, error: `${op} took over ${jobTimeoutMs} ms` }), jobTimeoutMs)
+      const timer = setTimeout(
+        () => this.#answer({ ok: false, error: `${op} took over ${jobTimeoutMs} ms` }),
+        jobTimeoutMs,
+      )
       this.#waiting = (answer) => {
         clearTimeout(timer)
         if (answer.ok) resolve(answer.result)
         else reject(new ClientError(answer.error ?? 'no reason given', answer.code ?? null))
       }
-      if (this.#child.exitCode !== null) this.#answer({ ok: false, error: `the program ended: ${this.#errorOutput.trim()}` })
+      if (this.#child.exitCode !== null)
+        this.#answer({ ok: false, error: `the program ended: ${this.#errorOutput.trim()}` })
       else this.#child.stdin!.write(`${JSON.stringify({ op, ...fields })}\n`)
     })
   }

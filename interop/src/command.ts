@@ -49,7 +49,11 @@ export function run(file: string, args: readonly string[], options: CommandOptio
 }
 
 /** Like `run`, for programs that must succeed. Returns standard output as text. */
-export async function runToSuccess(file: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
+export async function runToSuccess(
+  file: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<string> {
   const { code, stdout, stderr } = await run(file, args, options)
   if (code !== 0) throw new Error(`${file} ended with ${code}: ${tail(Buffer.concat([stdout, stderr]))}`)
   return stdout.toString()

@@ -8,6 +8,8 @@ export interface Row {
   readonly note: string
 }
 
+const noteLimit = 400
+
 const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ').replaceAll('|', '\\|').trim()
 
 export class Report {
@@ -19,7 +21,11 @@ export class Report {
   }
 
   /** Runs one check and records it. The check returns a note, or throws what was wrong. Returns whether it passed. */
-  async check(client: { readonly name: string; readonly version: string }, what: string, check: () => Promise<string | void>) {
+  async check(
+    client: { readonly name: string; readonly version: string },
+    what: string,
+    check: () => Promise<string | void>,
+  ) {
     const startedMs = performance.now()
     let passed = true
     let note = ''
@@ -29,7 +35,8 @@ export class Report {
       passed = false
       note = error instanceof Error ? error.message : String(error)
     }
-    const row = { client: client.name, version: client.version, what, passed, note: oneLine(note).slice(0, 300) }
+    note = oneLine(note).slice(0, noteLimit)
+    const row = { client: client.name, version: client.version, what, passed, note }
     this.rows.push(row)
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
     this.#print(`${passed ? 'pass' : 'FAIL'}  ${client.name}: ${what} (${seconds} s)${note === '' ? '' : `: ${note}`}`)
@@ -50,7 +57,9 @@ export class Report {
     const sections = clients.map((client) => {
       const rows = this.rows.filter((row) => row.client === client)
       const table = rows.map(({ what, passed, note }) => `| ${what} | ${passed ? 'pass' : '**FAIL**'} | ${note} |`)
-      return [`## ${client} ${rows[0]!.version}`, '', '| what | result | note |', '|---|---|---|', ...table, ''].join('\n')
+      return [`## ${client} ${rows[0]!.version}`, '', '| what | result | note |', '|---|---|---|', ...table, ''].join(
+        '\n',
+      )
     })
     const summary = clients.map((client) => {
       const rows = this.rows.filter((row) => row.client === client)

@@ -6,7 +6,7 @@ import { cacheRoot, repositoryRoot } from './cache.ts'
 import { checkAdmin } from './checks/admin.ts'
 import { checkConsuming } from './checks/consume.ts'
 import type { Context, OpenClient } from './checks/context.ts'
-import { checkKafkaTools, kafkaTools } from './checks/kafka-tools.ts'
+import { checkKafkaTools, kafkaTools } from './checks/kafka-tools/index.ts'
 import { checkKcat } from './checks/kcat.ts'
 import { checkProducing } from './checks/produce.ts'
 import { checkRestarts } from './checks/restart.ts'
@@ -34,7 +34,7 @@ async function openClients(options: Options, report: Report, bootstrap: string):
 
 async function runChecks(options: Options, report: Report, directory: string): Promise<void> {
   const usesTools = options.only === null || options.only.has(kafkaTools.name)
-  const broker = await options.broker.start({ dataDirectory: join(directory, 'data') })
+  let broker = await options.broker.start({ dataDirectory: join(directory, 'data') })
   await broker.ready()
   const scratchDirectory = join(directory, 'scratch')
   mkdirSync(scratchDirectory)
@@ -47,8 +47,8 @@ async function runChecks(options: Options, report: Report, directory: string): P
     }
     for (const open of clients) await checkConsuming(context, open)
     if (clients.some(({ client }) => client === kcat)) await checkKcat(context)
-    if (usesTools) await checkKafkaTools(context)
-    await checkRestarts(context, { kind: options.broker, clients, usesTools })
+    if (usesTools) await checkKafkaTools(context, options.broker)
+    broker = await checkRestarts(context, { kind: options.broker, clients, usesTools })
   } finally {
     for (const { session } of clients) await session[Symbol.asyncDispose]()
     await broker.kill()
@@ -76,7 +76,9 @@ async function main(): Promise<number> {
   const results = isWhole ? join(repositoryRoot, 'interop', 'RESULTS.md') : join(cacheRoot, 'interop', 'RESULTS.md')
   mkdirSync(join(results, '..'), { recursive: true })
   writeFileSync(results, report.markdown(options.broker.name))
-  console.log(`${((performance.now() - startedMs) / 1000).toFixed(0)} s; results in ${results.slice(repositoryRoot.length + 1)}`)
+  console.log(
+    `${((performance.now() - startedMs) / 1000).toFixed(0)} s; results in ${results.slice(repositoryRoot.length + 1)}`,
+  )
   console.log(`${report.passed} passed, ${report.failed} failed`)
   return report.failed === 0 ? 0 : 1
 }

@@ -129,6 +129,7 @@ public class JavaClient {
     properties.put("bootstrap.servers", bootstrap);
     properties.put("client.id", "interop-java");
     properties.put("default.api.timeout.ms", "20000");
+    properties.put("request.timeout.ms", "15000");
     return properties;
   }
 

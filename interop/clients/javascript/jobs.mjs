@@ -15,7 +15,9 @@ export async function serve(handlers, codeOf) {
     } catch (error) {
       answer = { ok: false, error: `${error?.name}: ${error?.message}`, code: codeOf(error) }
     }
-    process.stdout.write(`${JSON.stringify(answer, (_, value) => (typeof value === 'bigint' ? Number(value) : value))}\n`)
+    process.stdout.write(
+      `${JSON.stringify(answer, (_, value) => (typeof value === 'bigint' ? Number(value) : value))}\n`,
+    )
   }
   process.exit(0)
 }

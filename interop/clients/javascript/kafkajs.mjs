@@ -28,7 +28,12 @@ const codecs = {
   zstd: CompressionTypes.ZSTD,
 }
 
-const kafka = new Kafka({ clientId: 'interop-kafkajs', brokers: [process.argv[2]], logLevel: logLevel.NOTHING, retry: { retries: 3 } })
+const kafka = new Kafka({
+  clientId: 'interop-kafkajs',
+  brokers: [process.argv[2]],
+  logLevel: logLevel.NOTHING,
+  retry: { retries: 3 },
+})
 const admin = kafka.admin()
 let connected
 const ready = () => (connected ??= admin.connect())
@@ -106,7 +111,9 @@ await serve(
     describeConfigs: onceReady(async (job) => {
       const resources = [{ type: ConfigResourceTypes.TOPIC, name: job.topic }]
       const described = await admin.describeConfigs({ includeSynonyms: true, resources })
-      return Object.fromEntries(described.resources[0].configEntries.map((entry) => [entry.configName, entry.configValue]))
+      return Object.fromEntries(
+        described.resources[0].configEntries.map((entry) => [entry.configName, entry.configValue]),
+      )
     }),
     // AlterConfigs, not the incremental form: what is not named goes back to its default.
     replaceConfigs: onceReady(async (job) => {

@@ -2,7 +2,7 @@
 import { Admin, Consumer, Producer } from '@platformatic/kafka'
 import { pack, serve, unpack } from './jobs.mjs'
 
-const base = { clientId: 'interop-platformatic', bootstrapBrokers: [process.argv[2]], strict: true, retries: 3 }
+const base = { clientId: 'interop-platformatic', bootstrapBrokers: [process.argv[2]], strict: true, retries: 1 }
 const admin = new Admin(base)
 const consumer = new Consumer({ ...base, groupId: 'unused' })
 const topicType = 2
@@ -18,7 +18,7 @@ async function produce(job) {
         topic: job.topic,
         partition: job.partition,
         key: unpack(record.key) ?? undefined,
-        value: unpack(record.value) ?? undefined,
+        value: unpack(record.value),
         timestamp: BigInt(record.timestamp),
         headers: new Map(record.headers.map(({ name, value }) => [Buffer.from(name), unpack(value)])),
       })),
@@ -98,7 +98,7 @@ await serve(
     listTopics: () => admin.listTopics(),
     describeTopic: async (job) =>
       (await admin.metadata({ topics: [job.topic], forceUpdate: true })).topics.get(job.topic).partitionsCount,
-    createPartitions: (job) => admin.createPartitions({ topics: [{ name: job.topic, count: job.partitions, assignments: null }] }),
+    createPartitions: (job) => admin.createPartitions({ topics: [{ name: job.topic, count: job.partitions }] }),
     describeConfigs: async (job) => {
       const resources = [{ resourceType: topicType, resourceName: job.topic, configurationKeys: null }]
       const [described] = await admin.describeConfigs({ resources, includeSynonyms: true, includeDocumentation: true })
@@ -115,7 +115,9 @@ await serve(
     },
     logDirs: async (job) => {
       const brokers = await admin.describeLogDirs({ topics: [{ name: job.topic, partitions: [0] }] })
-      const partitions = brokers.flatMap(({ results }) => results.flatMap(({ topics }) => topics.flatMap((t) => t.partitions)))
+      const partitions = brokers.flatMap(({ results }) =>
+        results.flatMap(({ topics }) => topics.flatMap((t) => t.partitions)),
+      )
       return partitions.reduce((sum, { partitionSize }) => sum + Number(partitionSize), 0)
     },
     deleteTopic: (job) => admin.deleteTopics({ topics: [job.topic] }),

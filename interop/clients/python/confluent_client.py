@@ -82,6 +82,8 @@ def consumer_for(job):
 
 def consume(job):
     consumer = consumer_for(job)
+    # A full answer fills the metadata cache: without it librdkafka looks for a newly assigned topic once a second.
+    consumer.list_topics(timeout=10)
     offset = SPECIAL.get(job["offset"], job["offset"])
     consumer.assign([TopicPartition(job["topic"], job["partition"], offset)])
     deadline = time.monotonic() + job["timeoutMs"] / 1000

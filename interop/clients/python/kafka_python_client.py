@@ -1,5 +1,6 @@
 """kafka-python driven by the interop runner: producer, assign-based consumer, admin."""
 
+import re
 import sys
 import time
 
@@ -117,7 +118,11 @@ def describe_configs(job):
 def alter_configs(job):
     changes = {name: ("SET", value) for name, value in (job.get("set") or {}).items()}
     changes.update({name: ("DELETE", None) for name in job.get("remove") or []})
-    admin().alter_configs([topic_resource(job, changes)])
+    # The answer is a text for each resource: "OK" or "[Error 40] …".
+    outcome = admin().alter_configs([topic_resource(job, changes)])["topic"][job["topic"]]
+    if outcome != "OK":
+        code = re.match(r"\[Error (\d+)\]", outcome)
+        raise jobs.Failure(outcome, int(code[1]) if code else None)
 
 
 def delete_records(job):
@@ -147,7 +152,7 @@ def describe_producers(job):
 
 
 def code_of(error):
-    code = getattr(error, "errno", None)
+    code = getattr(error, "errno", getattr(error, "code", None))
     return code if isinstance(code, int) else None
 
 

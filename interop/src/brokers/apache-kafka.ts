@@ -71,7 +71,12 @@ async function start(options: StartOptions): Promise<RunningBroker> {
     ...options.properties,
   }
   const propertiesFile = join(settings, 'server.properties')
-  writeFileSync(propertiesFile, Object.entries(properties).map(([name, value]) => `${name}=${value}\n`).join(''))
+  writeFileSync(
+    propertiesFile,
+    Object.entries(properties)
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join(''),
+  )
   const common = ['-cp', classPath, `-Dlog4j2.configurationFile=${logging}`]
   if (!existsSync(join(dataDirectory, 'meta.properties'))) {
     const format = ['format', '--cluster-id', 'MkU3OEVBNTcwNTJENDM2Qk', '--config', propertiesFile]
@@ -84,6 +89,7 @@ async function start(options: StartOptions): Promise<RunningBroker> {
 
 export const apacheKafka: BrokerKind = {
   name: 'apache',
+  preallocatesIndexes: true,
   prepare: async () => {
     await kafkaDistribution()
   },

@@ -56,7 +56,8 @@ export function startProcess(options: ProcessOptions): RunningBroker {
       const deadline = performance.now() + timeoutMs
       while (!(await answersApiVersions('127.0.0.1', port))) {
         if (!isRunning()) throw new Error(`the broker ended while starting:\n${lastOutput()}`)
-        if (performance.now() > deadline) throw new Error(`the broker did not answer in ${timeoutMs} ms:\n${lastOutput()}`)
+        if (performance.now() > deadline)
+          throw new Error(`the broker did not answer in ${timeoutMs} ms:\n${lastOutput()}`)
         await delay(probeIntervalMs)
       }
     },
@@ -65,7 +66,8 @@ export function startProcess(options: ProcessOptions): RunningBroker {
       const timer = setTimeout(() => signal('SIGKILL'), stopTimeoutMs)
       await ended
       clearTimeout(timer)
-      if (child.signalCode === 'SIGKILL') throw new Error(`the broker did not stop in ${stopTimeoutMs} ms:\n${lastOutput()}`)
+      if (child.signalCode === 'SIGKILL')
+        throw new Error(`the broker did not stop in ${stopTimeoutMs} ms:\n${lastOutput()}`)
     },
     async kill() {
       signal('SIGKILL')

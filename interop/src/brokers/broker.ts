@@ -29,6 +29,8 @@ export interface RunningBroker {
 
 export interface BrokerKind {
   readonly name: string
+  /** Index files of active segments end with unused space while the broker runs; kafka-dump-log stumbles over it. */
+  readonly preallocatesIndexes: boolean
   /** Installs what is needed. Safe to call again. */
   prepare(): Promise<void>
   /** Starts the process and returns at once: await `ready()` before use. */

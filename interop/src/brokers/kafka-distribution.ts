@@ -1,13 +1,23 @@
 // Apache Kafka from Maven Central: broker, tools and client, with the class path and flags that its own scripts use.
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { clientsRoot, installOnce } from '../cache.ts'
 import { runToSuccess } from '../command.ts'
+
+/** What the distribution's tools use: warnings go to standard error. */
+const toolLogging = `Configuration:
+  Appenders:
+    Console: { name: STDERR, target: SYSTEM_ERR, PatternLayout: { pattern: "[%d] %p %m (%c)%n" } }
+  Loggers:
+    Root: { level: WARN, AppenderRef: [{ ref: STDERR }] }
+`
 
 export const kafkaVersion = '4.3.1'
 
 export interface KafkaDistribution {
   readonly directory: string
+  /** JVM flags for tools and clients. */
+  readonly toolFlags: readonly string[]
   /** Every jar, and our small client program. */
   readonly classPath: string
 }
@@ -15,14 +25,20 @@ export interface KafkaDistribution {
 export async function kafkaDistribution(): Promise<KafkaDistribution> {
   const pom = join(clientsRoot, 'java', 'pom.xml')
   const program = join(clientsRoot, 'java', 'JavaClient.java')
-  const inputs = [readFileSync(pom, 'utf8'), readFileSync(program, 'utf8')]
+  const inputs = [readFileSync(pom, 'utf8'), readFileSync(program, 'utf8'), toolLogging]
   const directory = await installOnce('interop/kafka', inputs, async (target) => {
     const copy = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies'
-    const options = ['-DincludeScope=runtime', `-DoutputDirectory=${join(target, 'lib')}`, `-Dkafka.version=${kafkaVersion}`]
+    const options = [
+      '-DincludeScope=runtime',
+      `-DoutputDirectory=${join(target, 'lib')}`,
+      `-Dkafka.version=${kafkaVersion}`,
+    ]
     await runToSuccess('mvn', ['-q', '-B', '-f', pom, copy, ...options], { timeoutMs: 600_000 })
+    writeFileSync(join(target, 'log4j2.yaml'), toolLogging)
     const classes = join(target, 'classes')
     const arguments_ = ['-nowarn', '-cp', join(target, 'lib', '*'), '-d', classes, program]
     await runToSuccess('javac', arguments_, { timeoutMs: 120_000 })
   })
-  return { directory, classPath: `${join(directory, 'lib', '*')}:${join(directory, 'classes')}` }
+  const toolFlags = [`-Dlog4j2.configurationFile=${join(directory, 'log4j2.yaml')}`]
+  return { directory, toolFlags, classPath: `${join(directory, 'lib', '*')}:${join(directory, 'classes')}` }
 }

@@ -25,6 +25,7 @@ async function start(form: Form, options: StartOptions): Promise<RunningBroker> 
 /** `node packages/millrace/src/command.ts start`: the sources as they are, no npm in between. */
 export const millrace: BrokerKind = {
   name: 'millrace',
+  preallocatesIndexes: false,
   prepare: async () => {},
   start: (options) => {
     const command = join(repositoryRoot, 'packages', 'millrace', 'src', 'command.ts')
@@ -36,6 +37,7 @@ export const millrace: BrokerKind = {
 /** `npm start -- …` in the checkout, npm's own time included. */
 export const millraceByNpmStart: BrokerKind = {
   name: 'millrace-npm-start',
+  preallocatesIndexes: false,
   prepare: async () => {},
   start: (options) =>
     start({ file: 'npm', args: ['start', '--silent', '--'], cwd: repositoryRoot, ownGroup: true }, options),
@@ -46,6 +48,7 @@ const productDirectory = join(cacheRoot, 'bench', 'product')
 /** The tarballs of `npm run package`, installed in an empty folder; started by its installed command. */
 export const millraceInstalled: BrokerKind = {
   name: 'millrace-installed',
+  preallocatesIndexes: false,
   prepare: async () => {
     await runToSuccess('npm', ['run', '--silent', 'package'], { cwd: repositoryRoot, timeoutMs: 300_000 })
     const tarballs = globSync('dist/*.tgz', { cwd: repositoryRoot }).map((name) => join(repositoryRoot, name))

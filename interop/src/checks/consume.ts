@@ -5,7 +5,11 @@ import { fromAnswer, type Context, type OpenClient, type WrittenPartition } from
 
 const readTimeoutMs = 20_000
 
-async function read({ client, session }: OpenClient, from: WrittenPartition, fields: { offset: number; mode?: string }) {
+async function read(
+  { client, session }: OpenClient,
+  from: WrittenPartition,
+  fields: { offset: number; mode?: string },
+) {
   const { records, firstOffset } = from.expected
   const skip = Math.max(fields.offset, 0)
   const count = records.length - skip
@@ -32,7 +36,9 @@ export async function checkConsuming(context: Context, open: OpenClient): Promis
     await context.report.check(client, `consume, ${codec === 'none' ? 'uncompressed' : codec}`, () =>
       readAll(context, open, codec),
     )
-  const compressed = context.written.find(({ codec, expected }) => codec === 'zstd' && expected.timestamps === 'as written')
+  const compressed = context.written.find(
+    ({ codec, expected }) => codec === 'zstd' && expected.timestamps === 'as written',
+  )
   const source = compressed ?? context.written[0]!
   await context.report.check(client, 'consume from the middle of a batch', async () => {
     await read(open, source, { offset: 7 })

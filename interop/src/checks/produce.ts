@@ -18,11 +18,18 @@ async function checkOne(context: Context, { client, session }: OpenClient, codec
     const createsTopics = client.operations.includes('createTopic')
     // Without topic creation of its own, the client relies on auto-creation and one partition.
     const partition = createsTopics ? 1 : 0
-    if (createsTopics) await session.call('createTopic', { topic, partitions: 2, set: { 'max.message.bytes': '2000000' } })
+    if (createsTopics)
+      await session.call('createTopic', { topic, partitions: 2, set: { 'max.message.bytes': '2000000' } })
     const fromMs = Date.now()
     const isCorpus = client.writes.records === 'corpus'
     const records = isCorpus ? corpus(context.corpusStartMs, client.writes.limits) : lines()
-    const answer = await session.call('produce', { topic, partition, codec, mode: mode ?? '', records: records.map(toJob) })
+    const answer = await session.call('produce', {
+      topic,
+      partition,
+      codec,
+      mode: mode ?? '',
+      records: records.map(toJob),
+    })
     const { offsets } = (answer ?? { offsets: null }) as { offsets: number[] | null }
     const isAcknowledged = mode !== 'acks0'
     if (isAcknowledged && offsets !== null)

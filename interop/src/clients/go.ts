@@ -71,5 +71,5 @@ export const kafkaGo: ForeignClient = {
   open: (bootstrap) => open('kafkago', bootstrap),
   operations: admin,
   writes: { codecs, modes: ['conn'], records: 'corpus', limits: anyRecord },
-  reads: { codecs, modes: ['conn'], limits: exactReader },
+  reads: { codecs, modes: ['conn'], limits: { ...exactReader, emptyAsNull: true } },
 }

@@ -8,7 +8,9 @@ import { exactReader } from '../expect.ts'
 import { anyRecord, codecs, type ForeignClient } from './foreign-client.ts'
 
 const sources = join(clientsRoot, 'javascript')
-const manifest = JSON.parse(readFileSync(join(sources, 'package.json'), 'utf8')) as { dependencies: Record<string, string> }
+const manifest = JSON.parse(readFileSync(join(sources, 'package.json'), 'utf8')) as {
+  dependencies: Record<string, string>
+}
 
 let installed: string | undefined
 
@@ -17,7 +19,10 @@ async function prepare(): Promise<void> {
   const inputs = manifests.map((file) => readFileSync(join(sources, file), 'utf8'))
   installed = await installOnce('interop/javascript', inputs, async (directory) => {
     for (const file of manifests) copyFileSync(join(sources, file), join(directory, file))
-    await runToSuccess('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: directory, timeoutMs: 300_000 })
+    await runToSuccess('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+      cwd: directory,
+      timeoutMs: 300_000,
+    })
   })
   // The programs run beside node_modules, where their imports are found.
   for (const file of globSync('*.mjs', { cwd: sources })) copyFileSync(join(sources, file), join(installed, file))
@@ -48,7 +53,12 @@ export const kafkajs: ForeignClient = {
   prepare,
   open: (bootstrap) => open('kafkajs.mjs', bootstrap),
   operations: [...admin, 'replaceConfigs'],
-  writes: { codecs, modes: ['acks1', 'acks0', 'idempotent'], records: 'corpus', limits: anyRecord },
+  writes: {
+    codecs,
+    modes: ['acks1', 'acks0', 'idempotent'],
+    records: 'corpus',
+    limits: { ...anyRecord, nullHeaderValues: false },
+  },
   reads: null,
 }
 

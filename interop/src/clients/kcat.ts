@@ -20,7 +20,10 @@ interface WrittenRecord {
 }
 
 /** Tab between key and value, one record a line, the first record's headers for all. */
-async function produce(bootstrap: string, job: { topic: string; partition: number; codec: Codec; mode?: string; records: WrittenRecord[] }) {
+async function produce(
+  bootstrap: string,
+  job: { topic: string; partition: number; codec: Codec; mode?: string; records: WrittenRecord[] },
+) {
   const text = (encoded: string) => Buffer.from(encoded, 'base64').toString()
   const input = job.records.map(({ key, value }) => `${text(key)}\t${text(value)}\n`).join('')
   const headers = job.records[0]!.headers.flatMap(({ name, value }) => ['-H', `${name}=${text(value)}`])
@@ -35,7 +38,10 @@ const recordEnd = '\n~~\n'
 /** Lengths first, so that any bytes can be told apart. */
 const recordFormat = `%o %T %K %S %k%s%h${recordEnd}`
 
-async function consume(bootstrap: string, job: { topic: string; partition: number; offset: number; count: number; timeoutMs: number }) {
+async function consume(
+  bootstrap: string,
+  job: { topic: string; partition: number; offset: number; count: number; timeoutMs: number },
+) {
   const from = { '-2': 'beginning', '-1': 'end' }[String(job.offset)] ?? String(job.offset)
   const where = ['-b', bootstrap, '-t', job.topic, '-p', String(job.partition), '-o', from, '-c', String(job.count)]
   const args = ['-C', '-q', '-e', '-X', 'check.crcs=true', '-X', 'fetch.wait.max.ms=50', '-f', recordFormat, ...where]
@@ -105,6 +111,5 @@ export const kcat: ForeignClient = {
   }),
   operations: [],
   writes: { codecs, modes: ['acks1', 'idempotent'], records: 'lines', limits: anyRecord },
-  reads: { codecs, modes: [], limits: exactReader },
+  reads: { codecs, modes: [], limits: { ...exactReader, headersEndAtZero: true } },
 }
-

@@ -11,7 +11,9 @@ const programs = join(clientsRoot, 'python')
 const requirements = join(programs, 'requirements.txt')
 
 function pinned(name: string): string {
-  const line = readFileSync(requirements, 'utf8').split('\n').find((text) => text.startsWith(`${name}==`))
+  const line = readFileSync(requirements, 'utf8')
+    .split('\n')
+    .find((text) => text.startsWith(`${name}==`))
   if (line === undefined) throw new Error(`${name} is not pinned in requirements.txt`)
   return line.slice(name.length + 2)
 }
@@ -63,6 +65,11 @@ export const kafkaPython: ForeignClient = {
   prepare,
   open: (bootstrap) => open('kafka_python_client.py', bootstrap),
   operations: [...admin, 'describeProducers', 'logDirs'],
-  writes: { codecs, modes: ['acks1', 'acks0', 'idempotent'], records: 'corpus', limits: anyRecord },
+  writes: {
+    codecs,
+    modes: ['acks1', 'acks0', 'idempotent'],
+    records: 'corpus',
+    limits: { ...anyRecord, nullHeaderValues: false },
+  },
   reads: { codecs, modes: ['read_committed', 'tiny'], limits: exactReader },
 }

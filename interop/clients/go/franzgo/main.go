@@ -118,7 +118,7 @@ var admin *kadm.Client
 func withAdmin(use func(context.Context, jobs.Job) (any, error)) func(jobs.Job) (any, error) {
 	return func(job jobs.Job) (any, error) {
 		if admin == nil {
-			c, err := client()
+			c, err := client(kgo.MetadataMinAge(20 * time.Millisecond))
 			if err != nil {
 				return nil, err
 			}
@@ -238,7 +238,7 @@ func describeProducers(ctx context.Context, job jobs.Job) (any, error) {
 
 func logDirs(ctx context.Context, job jobs.Job) (any, error) {
 	set := kadm.TopicsSet{}
-	set.Add(job.Topic)
+	set.Add(job.Topic, job.Partition)
 	all, err := admin.DescribeAllLogDirs(ctx, set)
 	if err != nil {
 		return nil, err

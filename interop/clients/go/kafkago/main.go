@@ -143,7 +143,10 @@ func consume(job jobs.Job) (any, error) {
 	return result, nil
 }
 
-var client = &kafka.Client{Addr: kafka.TCP(bootstrap), Timeout: 20 * time.Second}
+var client = &kafka.Client{
+	Addr: kafka.TCP(bootstrap), Timeout: 20 * time.Second,
+	Transport: &kafka.Transport{MetadataTTL: 50 * time.Millisecond},
+}
 
 func createTopic(job jobs.Job) (any, error) {
 	configs := []kafka.ConfigEntry{}

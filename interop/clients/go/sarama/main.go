@@ -26,6 +26,7 @@ func config() *sarama.Config {
 	c.Producer.RequiredAcks = sarama.WaitForAll
 	c.Producer.Partitioner = sarama.NewManualPartitioner
 	c.Consumer.Return.Errors = true
+	c.Consumer.MaxWaitTime = 50 * time.Millisecond
 	return c
 }
 
