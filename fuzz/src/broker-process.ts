@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { RawClient } from './raw-client.ts'
+import { RawClient } from '@millrace/broker/testing'
 
 const root = join(import.meta.dirname, '..', '..')
 

@@ -8,7 +8,7 @@ import { messageValue } from '@millrace/protocol/testing'
 import fc from 'fast-check'
 import { BrokerProcess } from './broker-process.ts'
 import { dice, mutate, type Dice } from './mutate.ts'
-import { RawClient } from './raw-client.ts'
+import { RawClient } from '@millrace/broker/testing'
 import { Witness } from './witness.ts'
 
 const { values: options } = parseArgs({

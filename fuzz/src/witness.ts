@@ -1,6 +1,6 @@
 /** A well-behaved client among the vandals: writes records and reads every one of them back. */
 import { ErrorCode, Fetch, Metadata, Produce, readRecords, RecordBatchBuilder } from '@millrace/protocol'
-import { RawClient } from './raw-client.ts'
+import { RawClient } from '@millrace/broker/testing'
 
 const topic = 'witness'
 

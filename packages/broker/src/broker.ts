@@ -113,6 +113,11 @@ export class Broker implements AsyncDisposable {
     return this.#server.bound
   }
 
+  /** Open connections of clients. */
+  get connectionCount(): number {
+    return this.#server.connectionCount
+  }
+
   /** Answers what has begun, flushes, and leaves a clean-shutdown marker. The second call waits for the first. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop()

@@ -11,7 +11,8 @@ import {
 
 export class RawClient {
   readonly #socket: Socket
-  #received = Buffer.alloc(0)
+  #chunks: Buffer[] = []
+  #chunkBytes = 0
   #isClosed = false
   #wake: (() => void) | null = null
 
@@ -19,7 +20,8 @@ export class RawClient {
     this.#socket = socket
     socket.setNoDelay(true)
     socket.on('data', (chunk: Buffer) => {
-      this.#received = Buffer.concat([this.#received, chunk])
+      this.#chunks.push(chunk)
+      this.#chunkBytes += chunk.length
       this.#wake?.()
     })
     socket.on('error', () => {})
@@ -56,12 +58,8 @@ export class RawClient {
   async frame(patienceMs: number): Promise<Buffer | 'closed' | 'silent'> {
     const deadline = performance.now() + patienceMs
     for (;;) {
-      const length = this.#received.length >= 4 ? this.#received.readInt32BE(0) : Infinity
-      if (this.#received.length >= 4 + length) {
-        const frame = this.#received.subarray(4, 4 + length)
-        this.#received = this.#received.subarray(4 + length)
-        return frame
-      }
+      const frame = this.#takeFrame()
+      if (frame !== null) return frame
       if (this.#isClosed) return 'closed'
       const remaining = deadline - performance.now()
       if (remaining <= 0) return 'silent'
@@ -74,6 +72,17 @@ export class RawClient {
       })
       this.#wake = null
     }
+  }
+
+  #takeFrame(): Buffer | null {
+    if (this.#chunkBytes < 4) return null
+    if (this.#chunks[0]!.length < 4) this.#chunks = [Buffer.concat(this.#chunks)]
+    const end = 4 + this.#chunks[0]!.readInt32BE(0)
+    if (this.#chunkBytes < end) return null
+    const received = Buffer.concat(this.#chunks)
+    this.#chunks = received.length > end ? [received.subarray(end)] : []
+    this.#chunkBytes = received.length - end
+    return received.subarray(4, end)
   }
 
   /** One request and its answer. @throws Error when there is none within 10 s. */

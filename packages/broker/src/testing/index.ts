@@ -1,0 +1,3 @@
+export { RawClient } from './raw-client.ts'
+export { batchOf } from './records.ts'
+export { TestBroker, type TestBrokerOptions } from './test-broker.ts'
