@@ -192,7 +192,14 @@ export class LeaderEpochs {
   }
 
   async #rewrite(): Promise<void> {
-    await this.#options.disk.replaceFile(this.#path, this.#contentToWrite())
+    const path = this.#path
+    try {
+      await this.#options.disk.replaceFile(path, this.#contentToWrite())
+    } catch (error) {
+      // The directory was renamed under our hands (the log was deleted, or moved into place): again, at its new place.
+      if (path === this.#path) throw error
+      await this.#rewrite()
+    }
   }
 
   #contentToWrite(): Uint8Array {

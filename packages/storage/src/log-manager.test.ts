@@ -171,6 +171,22 @@ test('a removed log frees its name at once and its files after the delay', async
   await world.run(logs.close())
 })
 
+test('a log is removed while its leader epochs are being written', async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const world = new LogWorld(seed)
+    world.configs.set('t', { retentionMs: -1, fileDeleteDelayMs: 500 })
+    const logs = await world.open()
+    const log = logs.getOrCreate('t', 0, topicId)
+    for (let epoch = 0; epoch < 8; epoch++) void append(log, ['x'.repeat(6000)], epoch).catch(() => {})
+    await world.simulation.time.advance(world.simulation.random.next() * 6)
+    logs.remove('t', 0)
+    await world.simulation.time.advance(1000)
+    assert.deepEqual(world.failures, [], `seed ${seed}`)
+    assert.deepEqual(world.partitionNames('/a'), [], `seed ${seed}`)
+    await world.run(logs.close())
+  }
+})
+
 test('checkpoints forget a removed log at once', async () => {
   const world = new LogWorld()
   world.configs.set('t', { retentionMs: -1 })
