@@ -141,7 +141,9 @@ function written(connection: TransportConnection, buffers: Uint8Array[]): Promis
 }
 
 function pattern(length: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, i) => i * 7 + (i >> 8))
+  const bytes = new Uint8Array(length)
+  for (let i = 0; i < length; i++) bytes[i] = i * 7 + (i >> 8)
+  return bytes
 }
 
 for (const [name, open] of Object.entries(worlds)) {
@@ -350,4 +352,41 @@ test('node: a certificate of the client is asked for, checked and named', async 
   near.destroy()
   far.destroy()
   await listener[Symbol.asyncDispose]()
+})
+
+test('node: accepted connections are read into the sink’s own buffers: Node’s internals are as expected', async () => {
+  const world = real({})
+  const accepted = Promise.withResolvers<TransportConnection>()
+  const listener = await world.server.listen({ host: '127.0.0.1', port: 0 }, accepted.resolve)
+  const near = await connectTo(world, listener.address)
+  near.start(new Gathering())
+  const far = await accepted.promise
+  // Node's own chunks have at most 64 KiB.
+  const large = new Uint8Array(1_000_000)
+  const largest = new Promise<void>((resolve) =>
+    far.start({
+      buffer: () => large,
+      received: (length) => {
+        if (length > 65_536) resolve()
+      },
+      ended: () => {},
+      closed: () => {},
+    }),
+  )
+  void written(near, [pattern(20_000_000)])
+  await largest
+  near.destroy()
+  far.destroy()
+  await listener[Symbol.asyncDispose]()
+})
+
+test('node: what is written in one turn leaves together', async () => {
+  const world = real({})
+  const pair = await connectPair(world)
+  let reads = 0
+  pair.farSink.onReceived = () => reads++
+  for (let i = 0; i < 600; i++) pair.near.write([pattern(10)], () => {})
+  await pair.farSink.has(6000)
+  assert.ok(reads <= 3, `${reads} reads`)
+  await finish(world, pair)
 })

@@ -46,8 +46,15 @@ export class NodeTransport implements Transport {
     const listener = new NodeListener(server, { host: address.address, port: address.port }, backlog, onConnection)
     server.on('error', (error) => options.onFailedAccept?.(error))
     if (options.tls !== undefined) {
-      server.on('secureConnection', (socket: TLSSocket) => listener.accepted(this.#secure(socket)))
-      server.on('tlsClientError', (error: Error) => options.onFailedAccept?.(error))
+      server.on('secureConnection', (socket: TLSSocket) => {
+        // Not before: a peer that leaves in the handshake would be kept until its time-out.
+        socket.allowHalfOpen = true
+        listener.accepted(this.#secure(socket))
+      })
+      server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+        socket.destroy()
+        options.onFailedAccept?.(error)
+      })
     } else if (
       !this.#ownBuffers ||
       !acceptHandles(server, (handle) => {
@@ -132,7 +139,6 @@ const SERVER_OPTIONS = { allowHalfOpen: true, pauseOnConnect: true }
 function createSecureServer(options: ListenOptions): Server {
   const { key, certificate, passphrase, clientCa, clientAuth } = options.tls!
   return createTlsServer({
-    allowHalfOpen: true,
     key,
     cert: certificate,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
