@@ -46,7 +46,8 @@ export class BrokerProcess {
         client.close()
         return broker
       } catch (error) {
-        if (child.exitCode !== null || attempt > 200) throw new Error(`the broker did not start:\n${output.join('')}`, { cause: error })
+        if (child.exitCode !== null || attempt > 200)
+          throw new Error(`the broker did not start:\n${output.join('')}`, { cause: error })
         await new Promise((resolve) => setTimeout(resolve, 50))
       }
     }

@@ -55,12 +55,15 @@ export class Witness {
       })
       const partition = answer.responses[0]?.partitions[0]
       if (partition === undefined || partition.errorCode !== ErrorCode.NONE || !partition.records?.length)
-        throw new Error(`reading at ${read.length} of ${this.#written.length} was answered with error ${partition?.errorCode}`)
+        throw new Error(
+          `reading at ${read.length} of ${this.#written.length} was answered with error ${partition?.errorCode}`,
+        )
       for (const { offset, value } of readRecords(partition.records))
         if (offset >= BigInt(read.length)) read.push(Buffer.from(value!).toString())
     }
     read.forEach((value, offset) => {
-      if (value !== this.#written[offset]) throw new Error(`offset ${offset} holds '${value}', not '${this.#written[offset]}'`)
+      if (value !== this.#written[offset])
+        throw new Error(`offset ${offset} holds '${value}', not '${this.#written[offset]}'`)
     })
   }
 }

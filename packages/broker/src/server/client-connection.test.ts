@@ -22,7 +22,11 @@ function frame<A extends Api>(api: A, version: number, correlationId: number, re
 }
 
 function produceTo(topic: string, values: readonly string[], acks = 1): RequestInput<typeof Produce> {
-  return { acks, timeoutMs: 5000, topicData: [{ name: topic, partitionData: [{ index: 0, records: batchOf(values) }] }] }
+  return {
+    acks,
+    timeoutMs: 5000,
+    topicData: [{ name: topic, partitionData: [{ index: 0, records: batchOf(values) }] }],
+  }
 }
 
 function fetchFrom(topic: string, fetchOffset: bigint, maxWaitMs: number): RequestInput<typeof Fetch> {
@@ -185,7 +189,9 @@ test('connections above max.connections.per.ip are refused', async () => {
 })
 
 test('a silent connection is closed after connections.max.idle.ms', async () => {
-  await using broker = await TestBroker.start({ configs: { 'connections.max.idle.ms': 50, 'connection.failed.authentication.delay.ms': 0 } })
+  await using broker = await TestBroker.start({
+    configs: { 'connections.max.idle.ms': 50, 'connection.failed.authentication.delay.ms': 0 },
+  })
   const client = await broker.connect()
   assert.equal(await client.frame(5000), 'closed')
 })

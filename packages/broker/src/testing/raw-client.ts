@@ -89,7 +89,8 @@ export class RawClient {
   async ask<A extends Api>(api: A, version: number, request: RequestInput<A>): Promise<Response<A>> {
     this.write(Buffer.concat(encodeRequestFrame(api, version, 7, 'fuzz', request)))
     const frame = await this.frame(10_000)
-    if (typeof frame === 'string') throw new Error(`${api.name} version ${version} got no answer: the connection is ${frame}`)
+    if (typeof frame === 'string')
+      throw new Error(`${api.name} version ${version} got no answer: the connection is ${frame}`)
     const reader = new Reader(frame)
     const correlationId = readResponseHeader(reader, api, version)
     if (correlationId !== 7) throw new Error(`${api.name} was answered with correlation id ${correlationId}, not 7`)
