@@ -164,7 +164,9 @@ function mutate(bytes: Buffer, random: number): Buffer {
     state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fff_ffff
     return limit === 0 ? 0 : (state >>> 8) % limit
   }
-  for (let count = 1 + next(4); count > 0; count--) {
+  // The end of most messages is an empty tagged section.
+  if (next(4) === 0) result.splice(-1, 1, 1, next(3), next(8), ...Array.from({ length: next(8) }, () => next(256)))
+  for (let count = next(4); count > 0; count--) {
     const at = next(result.length)
     const byte = [0, 1, 0x7f, 0x80, 0xff, next(256)][next(6)]!
     const change = next(8)

@@ -24,8 +24,8 @@ const { readText, readUuid, copyBytes, longVarint, skipTags, unsupported, failur
 const { short, negative, tooLong, tooMany, badVarint, badTag, badTagSize } = failures
 return (r, version) => {
 if (!(version >= ${oldest} && version <= ${newest})) unsupported(version)
-const b = r.bytes, d = r.view
-let p = r.position, end = r.end, n = 0, t = 0
+const b = r.bytes, d = r.view, end = r.end
+let p = r.position, n = 0, t = 0
 ${source.head.join('\n')}
 ${source.body.join('\n')}
 r.position = p
@@ -226,12 +226,12 @@ class DecoderSource {
   ): void {
     const tags = inside(place, '<tags>')
     const where = `r, version, p, '${tags.path}'`
-    const [count, tag, stop, outer] = [this.#name('n'), this.#name('t'), this.#name('p'), this.#name('e')]
-    this.body.push(`if (n > 127) { ${this.#longVarint('n', tags)} }`, `const ${outer} = end`)
+    const [count, tag, stop] = [this.#name('n'), this.#name('t'), this.#name('p')]
+    this.body.push(`if (n > 127) { ${this.#longVarint('n', tags)} }`)
     this.body.push(`for (let ${count} = n; ${count} > 0; ${count}--) {`)
     this.body.push(this.#varint('t', tags), `const ${tag} = t`, this.#varint('t', tags))
     this.body.push(`if (t > end - p) tooLong(${where}, t, end${place.indexes})`, `const ${stop} = p + t`)
-    this.body.push(`end = ${stop}`, `switch (${tag}) {`)
+    this.body.push(`switch (${tag}) {`)
     for (const [name, field] of tagged) {
       const inner = inside(place, name)
       const variable = variables.get(name)!
@@ -245,7 +245,7 @@ class DecoderSource {
       else this.#variableSize(variable, field, layout.narrow(versions, field), inner, true)
       this.body.push(`if (p !== ${stop}) ${mismatch}`, 'break')
     }
-    this.body.push(`default: p = ${stop}`, '}', `end = ${outer}`, '}')
+    this.body.push(`default: p = ${stop}`, '}', '}')
   }
 
   /** Statements that read a varint, its first byte checked. */

@@ -83,6 +83,18 @@ test('lengths below -1 are refused even where null is allowed', () => {
   assert.match(malformed(Produce.request as Message, 3, 'fffe 0001 00007530').message, /length is -2/)
 })
 
+test('null is refused in the versions that do not allow it', () => {
+  assert.match(malformed(Metadata.request as Message, 0, 'ffffffff').message, /topics: null is not allowed/)
+  assert.match(malformed(Metadata.request as Message, 9, '02 00 00 00').message, /topics\[0\]\.name: null is not allowed/)
+})
+
+test('unknown tags that do not fit the bytes left are refused, also where nothing follows', () => {
+  const start = '00 01 00 00'
+  Metadata.request.decode(new Reader(Buffer.from('000100000105027f7f', 'hex')), 9)
+  for (const tags of ['01', '0105', '010502', '0105027f', '8001', '0105ffffffff0f', '020502 7f7f'])
+    assert.match(malformed(Metadata.request as Message, 9, start + tags).message, /<tags>/)
+})
+
 test('varints of more than 32 bits are refused', () => {
   assert.match(malformed(Metadata.request as Message, 9, '8080808010').message, /varint/)
   assert.match(malformed(Metadata.request as Message, 9, 'ffffffffffff').message, /varint/)
