@@ -148,3 +148,39 @@ test('whatever the order of uses, the bound holds and content is what was writte
     }),
   )
 })
+
+test('asynchronous operations wait for a descriptor and all come through', async () => {
+  const { disk, pool } = setUp(3)
+  const files = Array.from({ length: 50 }, (_, index) => pool.file(`/d/${index}`, 'create'))
+  await Promise.all(files.map((file, index) => file.write([one(index)], 0)))
+  assert.equal(disk.most, 3)
+  const read = files.map(() => new Uint8Array(1))
+  await Promise.all(files.map((file, index) => Promise.all([file.read(read[index]!, 0), file.sync()])))
+  assert.equal(disk.most, 3)
+  assert.deepEqual(
+    read.map(([value]) => value),
+    files.map((_, index) => index),
+  )
+})
+
+test('when the process runs out of descriptors, unused ones are given up', () => {
+  const disk = new CountingDisk()
+  disk.makeDirectorySync('/d')
+  const limited = new Proxy(disk, {
+    get(target, name) {
+      if (name === 'openSync')
+        return (path: string, mode: OpenMode) => {
+          if (target.open >= 10) throw Object.assign(new Error('EMFILE'), { code: 'EMFILE' })
+          return target.openSync(path, mode)
+        }
+      return Reflect.get(target, name, target) as unknown
+    },
+  })
+  const pool = new FilePool({ disk: limited, maxOpenFiles: 1000 })
+  const files = Array.from({ length: 40 }, (_, index) => pool.file(`/d/${index}`, 'create'))
+  for (const file of files) file.writeSync([one(1)], 0)
+  assert.ok(disk.open <= 10)
+  const pinned = files.slice(0, 10).map((file) => file.pin())
+  assert.equal(pinned.length, 10)
+  assert.throws(() => files[20]!.sizeSync(), { code: 'EMFILE' })
+})

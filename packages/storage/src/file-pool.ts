@@ -2,25 +2,31 @@
  * A bounded number of open files for an unbounded number of paths, so that 10,000 partitions fit under `ulimit -n 4096`.
  *
  * A `PooledFile` is a cheap name for a file: nothing is opened until it is first used, and the descriptor may be closed between two uses
- * when others need it more (least recently used first). While a file is pinned its descriptor stays.
+ * when others need it more (least recently used first). While a file is pinned its descriptor stays. Asynchronous operations wait while all
+ * descriptors are pinned; synchronous ones, of which there is one at a time, go over the bound.
  */
 import type { Disk, DiskFile, OpenMode } from '@millrace/runtime'
 
 export interface FilePoolOptions {
   readonly disk: Disk
-  /** Descriptors kept open at most; exceeded only while more files than that are pinned at once. Default 1024. */
+  /** Descriptors kept open at most; exceeded only by synchronous operations and explicit pins. Default 1024. */
   readonly maxOpenFiles?: number
 }
 
 const defaultMaxOpenFiles = 1024
+const sparedAtOnce = 32
 
-/** Invariant: `oldest … newest` links exactly the files that are open and not pinned; `openFiles` counts all open ones, pinned or not. */
+/**
+ * Invariants: `oldest … newest` links exactly the files that are open and not pinned; `openFiles` counts all open ones, pinned or not; somebody
+ * waits for room only while every open file is pinned.
+ */
 export class FilePool {
   readonly maxOpenFiles: number
   readonly #disk: Disk
   #openFiles = 0
   #oldest: PooledFile | null = null
   #newest: PooledFile | null = null
+  readonly #waiting: (() => void)[] = []
 
   constructor({ disk, maxOpenFiles = defaultMaxOpenFiles }: FilePoolOptions) {
     this.#disk = disk
@@ -39,36 +45,50 @@ export class FilePool {
 
   /** Opens `path` for the length of one synchronous piece of work; for files read once, such as while a log is being opened. */
   withFile<T>(path: string, mode: OpenMode, use: (file: DiskFile) => T): T {
-    this.makeRoom()
-    const file = this.#disk.openSync(path, mode)
-    this.#openFiles++
+    const file = this.open(path, mode)
     try {
       return use(file)
     } finally {
-      this.#openFiles--
-      file.closeSync()
+      this.close(file)
     }
   }
 
   /** @internal for PooledFile */
   open(path: string, mode: OpenMode): DiskFile {
-    this.makeRoom()
-    const file = this.#disk.openSync(path, mode)
-    this.#openFiles++
-    return file
+    while (this.#openFiles >= this.maxOpenFiles && this.#oldest !== null) this.#oldest.close()
+    for (;;) {
+      try {
+        const file = this.#disk.openSync(path, mode)
+        this.#openFiles++
+        return file
+      } catch (error) {
+        // Connections have taken the process's descriptors: that is no fault of the disk, and some of ours can be spared.
+        if (!isOutOfDescriptors(error) || this.#oldest === null) {
+          // The room that was not used is the next one's.
+          this.#waiting.shift()?.()
+          throw error
+        }
+        for (let spared = 0; spared < sparedAtOnce && this.#oldest !== null; spared++) this.#oldest.close()
+      }
+    }
   }
 
   /** @internal for PooledFile */
   close(file: DiskFile): void {
     this.#openFiles--
+    this.#waiting.shift()?.()
     file.closeSync()
   }
 
-  /** @internal closes what was used longest ago until one more file may be opened. */
-  makeRoom(): void {
-    while (this.#openFiles >= this.maxOpenFiles && this.#oldest !== null) this.#oldest.close()
+  /** @internal Every descriptor is pinned: who can wait, should (`room`). */
+  get isFull(): boolean {
+    return this.#oldest === null && this.#openFiles >= this.maxOpenFiles
   }
 
+  /** @internal Resolves when a descriptor can be had, in the order of asking. */
+  async room(): Promise<void> {
+    while (this.isFull) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  }
   /** @internal puts an open file that has just lost its last pin at the young end. */
   link(file: PooledFile): void {
     file.older = this.#newest
@@ -77,6 +97,7 @@ export class FilePool {
     else this.#newest.younger = file
     this.#newest = file
     while (this.#openFiles > this.maxOpenFiles && this.#oldest !== null) this.#oldest.close()
+    this.#waiting.shift()?.()
   }
 
   /** @internal */
@@ -158,6 +179,7 @@ export class PooledFile {
   }
 
   async read(into: Uint8Array, position: number): Promise<number> {
+    if (this.#file === null && this.#pool.isFull) await this.#pool.room()
     const file = this.pin()
     try {
       return await file.read(into, position)
@@ -176,6 +198,7 @@ export class PooledFile {
   }
 
   async write(buffers: readonly Uint8Array[], position: number): Promise<void> {
+    if (this.#file === null && this.#pool.isFull) await this.#pool.room()
     const file = this.pin()
     try {
       await file.write(buffers, position)
@@ -203,6 +226,7 @@ export class PooledFile {
   }
 
   async sync(): Promise<void> {
+    if (this.#file === null && this.#pool.isFull) await this.#pool.room()
     const file = this.pin()
     try {
       await file.sync()
@@ -240,4 +264,9 @@ export class PooledFile {
   moved(path: string): void {
     this.#path = path
   }
+}
+
+function isOutOfDescriptors(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  return code === 'EMFILE' || code === 'ENFILE'
 }
