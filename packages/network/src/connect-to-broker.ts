@@ -1,0 +1,102 @@
+/** Connects to a broker and agrees on versions. */
+
+import { ApiVersions, ErrorCode, KafkaError } from '@millrace/protocol'
+import type { Response } from '@millrace/protocol'
+import { BufferPool, silentLogger } from '@millrace/runtime'
+import type { Address, Clock, Logger, TlsClientOptions, Transport } from '@millrace/runtime'
+import { BrokerConnection } from './broker-connection.ts'
+import { ReceiveMemory } from './receive-memory.ts'
+import { VersionRanges } from './version-ranges.ts'
+
+const DEFAULT_TIMEOUT_MS = 30_000
+const DEFAULT_MAX_FRAME_BYTES = 512 * 1024 * 1024
+const DEFAULT_MAX_IN_FLIGHT = 1000
+const KEPT_BYTES = 4 * 1024 * 1024
+
+export interface ConnectToBrokerOptions {
+  readonly clock: Clock
+  readonly clientId: string | null
+  /** For connecting and agreeing together. Default 30 s. */
+  readonly connectTimeoutMs?: number
+  /** For each request, unless it says otherwise. Default 30 s. */
+  readonly requestTimeoutMs?: number
+  readonly tls?: TlsClientOptions
+  readonly signal?: AbortSignal
+  readonly logger?: Logger
+  /** Shared by connections of one client. Default: this connection's own. */
+  readonly memory?: ReceiveMemory
+  /** Longest answer. Default 512 MiB. */
+  readonly maxFrameBytes?: number
+  /** Default 1000. */
+  readonly maxInFlight?: number
+  /** How the client names itself to the broker (KIP-511): letters, digits, dots and dashes. */
+  readonly software?: { readonly name: string; readonly version: string }
+}
+
+/** @throws what Transport.connect throws; KafkaError when the broker breaks off or speaks no common version of ApiVersions. */
+export async function connectToBroker(
+  transport: Transport,
+  address: Address,
+  options: ConnectToBrokerOptions,
+): Promise<BrokerConnection> {
+  const { clock, clientId, tls, signal, logger = silentLogger } = options
+  const timeoutMs = options.connectTimeoutMs ?? DEFAULT_TIMEOUT_MS
+  const deadline = clock.monotonicMs() + timeoutMs
+  const connection = await transport.connect({
+    host: address.host,
+    port: address.port,
+    timeoutMs,
+    ...(tls === undefined ? {} : { tls }),
+    ...(signal === undefined ? {} : { signal }),
+  })
+  const broker = new BrokerConnection({
+    connection,
+    clock,
+    logger,
+    clientId,
+    memory: options.memory ?? ownMemory(clock, logger),
+    requestTimeoutMs: options.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS,
+    maxFrameBytes: options.maxFrameBytes ?? DEFAULT_MAX_FRAME_BYTES,
+    maxInFlight: options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT,
+  })
+  try {
+    await agreeOnVersions(broker, options.software ?? { name: 'millrace', version: '0' }, () =>
+      Math.max(0, deadline - clock.monotonicMs()),
+    )
+    return broker
+  } catch (error) {
+    await broker[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/**
+ * Asks with our newest version. A broker that does not know it answers in version 0, since 2.4 naming its own range (KIP-511): then
+ * again with the newest that both know, version 0 if it named none.
+ */
+async function agreeOnVersions(
+  broker: BrokerConnection,
+  software: { readonly name: string; readonly version: string },
+  timeLeftMs: () => number,
+): Promise<void> {
+  const ask = (version: number): Promise<Response<typeof ApiVersions>> =>
+    broker.send(
+      ApiVersions,
+      { clientSoftwareName: software.name, clientSoftwareVersion: software.version },
+      { version, timeoutMs: timeLeftMs() },
+    )
+  let response = await ask(ApiVersions.versions[1])
+  if (response.errorCode === ErrorCode.UNSUPPORTED_VERSION) {
+    const named = response.apiKeys.find(({ apiKey }) => apiKey === ApiVersions.key)
+    response = await ask(named === undefined ? 0 : new VersionRanges([named]).newestOf(ApiVersions))
+  }
+  if (response.errorCode !== ErrorCode.NONE) {
+    throw new KafkaError(response.errorCode, `the broker refused ApiVersions with error ${response.errorCode}`)
+  }
+  broker.useVersions(new VersionRanges(response.apiKeys))
+}
+
+function ownMemory(clock: Clock, logger: Logger): ReceiveMemory {
+  const pool = new BufferPool({ maxKeptBytes: KEPT_BYTES })
+  return new ReceiveMemory({ pool, clock, logger, limitBytes: Number.MAX_SAFE_INTEGER })
+}
