@@ -14,7 +14,7 @@ import type { ExistingPartitionLog } from './partition-log.ts'
 import type { ProducerStates } from './producers/producer-states.ts'
 import { replayBatches } from './producers/replay-log.ts'
 import { scanSegment, type ScanResult } from './segments/scan-segment.ts'
-import { Segment } from './segments/segment.ts'
+import { CorruptSegmentError, Segment } from './segments/segment.ts'
 import { SegmentList } from './segments/segment-list.ts'
 import { tidyDirectory } from './segments/tidy-directory.ts'
 
@@ -63,8 +63,15 @@ export async function loadLog<Log>(
       }),
     )
   const loader = new Loader(options, parts, segments)
-  const logEndOffset = segments.count === 0 ? options.logStartOffset : await loader.findEnd()
-  return loader.finish(logEndOffset)
+  if (segments.count === 0) return loader.finish(options.logStartOffset)
+  try {
+    return loader.finish(await loader.findEnd())
+  } catch (error) {
+    if (!(error instanceof CorruptSegmentError)) throw error
+    // Damage where none was to be expected: somebody changed the files, or the disk lied.
+    logger.error('a segment that should be sound is damaged: recovering the log from there', { error })
+    return loader.finish(await loader.recover(error.segment.baseOffset))
+  }
 }
 
 class Loader<Log> {
@@ -90,10 +97,10 @@ class Loader<Log> {
         return snapshot
       return active.readEndOffset()
     }
-    return trustPageCache ? this.#checkEnd() : this.#recover(recoveryPoint)
+    return trustPageCache ? this.#checkEnd() : this.recover(recoveryPoint)
   }
 
-  async finish(end: bigint): Promise<LoadedLog<Log>> {
+  finish(end: bigint): LoadedLog<Log> {
     const { log, producers, leaderEpochs, logger } = this.#parts
     const { recoveryPoint, wasCleanShutdown } = this.#options
     const segments = this.#segments
@@ -153,6 +160,8 @@ class Loader<Log> {
     const { services, logStartOffset } = this.#options
     const segments = this.#segments
     const { active } = segments
+    // Without an index file (none is written before there is enough to index) all of the segment is its end.
+    if (active.findIndexProblem() !== null) return this.recover(active.baseOffset)
     const index = active.offsetIndex
     const position = index.count === 0 ? 0 : index.positionAt(index.count - 1)
     const startOffset = position === 0 ? active.baseOffset : this.#offsetAt(active, position)
@@ -162,13 +171,14 @@ class Loader<Log> {
     producers.setMapEndOffset(startOffset)
     const { endOffset, goodBatches } = await this.#scan(active, position)
     // Even what the index points at was bad: this is not what a killed process leaves behind. Check all of the segment.
-    if (goodBatches === 0 && position > 0) return this.#recover(active.baseOffset)
+    if (goodBatches === 0 && position > 0) return this.recover(active.baseOffset)
     this.#areProducersReplayed = true
     if (walkedBytes > snapshotAfterBytes) producers.takeSnapshot()
     return endOffset
   }
 
-  async #recover(recoveryPoint: bigint): Promise<bigint> {
+  /** Checks every batch from the segment with the recovery point on. */
+  async recover(recoveryPoint: bigint): Promise<bigint> {
     const { producers, logger } = this.#parts
     const { services, logStartOffset } = this.#options
     const segments = this.#segments
@@ -193,12 +203,22 @@ class Loader<Log> {
       const result = await this.#scan(segment, 0)
       end = result.endOffset
       done++
-      if (result.cutBytes === 0) continue
+      if (result.cutBytes === 0 && !this.#isEndMissing(segment, end)) continue
       this.#dropBehind(segment)
       break
     }
     this.#areProducersReplayed = true
     return end
+  }
+
+  /**
+   * Whether the crash took the end of a segment in whole batches, or all of it, while the next segment was spared: what follows is not what
+   * came next. Only compaction leaves a gap between two segments otherwise, though never an empty segment.
+   */
+  #isEndMissing(segment: Segment, endOffset: bigint): boolean {
+    const next = this.#segments.after(segment)
+    if (next === undefined || endOffset >= next.baseOffset) return false
+    return segment.sizeBytes === 0 || !this.#options.config.cleanupPolicies.compact
   }
 
   /** Checks a segment from `position` on and cuts it at the first bad batch. */

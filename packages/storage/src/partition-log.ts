@@ -115,8 +115,9 @@ export class PartitionLog {
   #syncRequestedEnd = 0n
   #syncWaiters: SyncWaiter[] = []
   #syncing: Promise<void> | null = null
-  #directoryNeedsSync = false
   #unsyncedSnapshots: string[] = []
+  /** Sealed segments whose indexes are not synced. */
+  readonly #unsyncedRolled = new Set<Segment>()
   #truncations = 0
   /** Where the last offset asked for by a fetch limit lies. */
   #limitPosition: OffsetPosition | null = null
@@ -176,6 +177,11 @@ export class PartitionLog {
     log.#writtenEndOffset = loaded.logEndOffset
     log.#recoveryPoint = loaded.recoveryPoint
     log.#syncRequestedEnd = loaded.recoveryPoint
+    if (!options.wasCleanShutdown)
+      for (const segment of log.#segments.from(loaded.recoveryPoint)) {
+        segment.markUnsynced()
+        if (segment !== log.#segments.active) log.#unsyncedRolled.add(segment)
+      }
     log.#highWatermark = clamp(options.highWatermark, log.#logStartOffset, log.#logEndOffset)
     log.producers.onHighWatermark(log.#highWatermark)
     return log
@@ -221,6 +227,17 @@ export class PartitionLog {
   /** All below is durable. */
   get recoveryPoint(): bigint {
     return this.#recoveryPoint
+  }
+
+  /**
+   * What `recovery-point-offset-checkpoint` is to say: recovery begins with the segment that holds it. Of the active segment only the log is
+   * synced, so it must not say that this segment is done with before its indexes are synced too.
+   */
+  get recoveryCheckpoint(): bigint {
+    const [rolled] = this.#unsyncedRolled
+    if (rolled !== undefined && rolled.baseOffset < this.#recoveryPoint) return rolled.baseOffset
+    const isAtEnd = this.#recoveryPoint === this.#logEndOffset && this.#segments.active.sizeBytes > 0
+    return isAtEnd && !this.#isClosed ? this.#recoveryPoint - 1n : this.#recoveryPoint
   }
 
   /** Of all segments, staged bytes included. */
@@ -433,7 +450,10 @@ export class PartitionLog {
       const behind = this.#segments.all.filter((segment) => segment.baseOffset > offset)
       for (const segment of behind) segment.truncations++
       this.#removeSegments(behind)
+      // Or a crash of the system could bring them back behind what is appended next.
+      if (behind.length > 0) this.#services.disk.syncDirectorySync(this.#directory)
       this.#segments.active.truncateTo(offset)
+      this.#unsyncedRolled.delete(this.#segments.active)
       this.leaderEpochs.truncateFromEnd(offset)
       if (this.#logStartOffset > offset) this.#logStartOffset = offset
       this.#setEnds(offset)
@@ -455,8 +475,8 @@ export class PartitionLog {
       this.#removeSegments(old)
       const segment = this.#newSegment(offset)
       segment.createFile()
-      this.#directoryNeedsSync = true
       this.#segments.add(segment)
+      this.#syncNames()
       this.leaderEpochs.clear()
       this.producers.truncateFullyAndStartAt(offset)
       this.#logStartOffset = logStartOffset
@@ -704,17 +724,19 @@ export class PartitionLog {
   }
 
   /**
-   * Completes a segment before the next one gets its first byte, so that recovery after a crash of the process need not look at it. The
-   * index may go to disk only after the epochs of what it points at: see LeaderEpochs.
+   * Completes a segment before the next one gets its first byte, so that recovery after a crash of the process need not look at it, and
+   * that no crash of the system can lose its name and keep the next one's. The index may go to disk only after the epochs of what it
+   * points at: see LeaderEpochs.
    */
   #sealRolled(segment: Segment): void {
     this.leaderEpochs.persistNow(this.#writtenEndOffset)
     segment.seal()
+    this.#unsyncedRolled.add(segment)
+    this.#syncNames()
     void this.#services.backgroundSyncs.run(() => this.#sync())
   }
 
   #newSegment(baseOffset: bigint): Segment {
-    this.#directoryNeedsSync = true
     return new Segment({
       services: this.#services,
       logger: this.#logger,
@@ -742,6 +764,7 @@ export class PartitionLog {
   #removeSegments(segments: readonly Segment[]): void {
     for (const segment of segments) {
       this.#segments.remove(segment)
+      this.#unsyncedRolled.delete(segment)
       if (segment.exists) segment.changeState('deleted')
       const snapshot = this.producers.markSnapshotDeleted(segment.baseOffset)
       const removal: Removal = { segment, timer: null }
@@ -845,22 +868,23 @@ export class PartitionLog {
   async #syncNow(): Promise<void> {
     const upTo = this.#writtenEndOffset
     const truncations = this.#truncations
-    if (this.#directoryNeedsSync) {
-      this.#services.disk.syncDirectorySync(this.#directory)
-      // The name of an active segment without a file yet is still to come.
-      if (this.#segments.active.exists) this.#directoryNeedsSync = false
-    }
-    const segments = this.#segments.from(this.#recoveryPoint)
-    const { active } = this.#segments
+    this.#syncNames()
+    const rolled = [...this.#unsyncedRolled]
     await Promise.all([
-      ...segments.map(async (segment) => {
-        await segment.syncLog()
-        if (segment !== active) await segment.syncIndexes()
-      }),
+      ...this.#segments.from(this.#recoveryPoint).map((segment) => segment.syncLog()),
+      ...rolled.flatMap((segment) => [segment.syncLog(), segment.syncIndexes()]),
       ...this.#unsyncedSnapshots.splice(0).map((path) => this.#syncFile(path)),
       this.leaderEpochs.persist(upTo),
     ])
+    for (const segment of rolled) this.#unsyncedRolled.delete(segment)
     if (truncations === this.#truncations && upTo > this.#recoveryPoint) this.#recoveryPoint = upTo
+  }
+
+  #syncNames(): void {
+    const unsynced = this.#segments.all.filter((segment) => segment.exists && !segment.isNameSynced)
+    if (unsynced.length === 0) return
+    this.#services.disk.syncDirectorySync(this.#directory)
+    for (const segment of unsynced) segment.isNameSynced = true
   }
 
   async #syncFile(path: string): Promise<void> {

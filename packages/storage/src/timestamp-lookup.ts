@@ -15,17 +15,24 @@ export async function findTimestamp(
   timestamp: bigint,
   startOffset: bigint,
 ): Promise<TimestampAndOffset | null> {
-  const segment = segments.find((candidate) => largestTimestamp(candidate) >= timestamp)
-  if (segment === undefined || segment.writtenBytes === 0) return null
   let found: TimestampAndOffset | null = null
-  await segment.findByTimestamp(timestamp, startOffset, (batch, leaderEpoch) => {
-    for (const record of readRecords(batch))
-      if (record.timestamp >= timestamp && record.offset >= startOffset) {
-        found = { timestamp: record.timestamp, offset: record.offset, leaderEpoch }
-        return true
-      }
-    return false
-  })
+  // A copy: segments may be rolled or deleted while batches are read.
+  const candidates = [...segments]
+  for (const [index, segment] of candidates.entries()) {
+    const next = candidates[index + 1]
+    if (next !== undefined && next.baseOffset <= startOffset) continue
+    if (segment.writtenBytes === 0 || largestTimestamp(segment) < timestamp) continue
+    await segment.findByTimestamp(timestamp, startOffset, (batch, leaderEpoch) => {
+      for (const record of readRecords(batch))
+        if (record.timestamp >= timestamp && record.offset >= startOffset) {
+          found = { timestamp: record.timestamp, offset: record.offset, leaderEpoch }
+          return true
+        }
+      return false
+    })
+    // None only if all that is late enough lies below the log start.
+    if (found !== null) break
+  }
   return found
 }
 

@@ -314,7 +314,7 @@ export class LogDirectory {
 }
 
 function addOffset(offsets: Map<string, bigint>, name: CheckpointName, { key, log }: HostedLog): void {
-  if (name === 'recovery-point') offsets.set(key, log.recoveryPoint)
+  if (name === 'recovery-point') offsets.set(key, log.recoveryCheckpoint)
   else if (name === 'high-watermark') offsets.set(key, log.highWatermark)
   // A log that starts at its first segment needs no entry; one that starts at 0 surely does.
   else if (log.logStartOffset > 0n) offsets.set(key, log.logStartOffset)

@@ -183,6 +183,12 @@ export class IndexFile implements EvictableIndex {
     await this.#openFile().sync()
   }
 
+  /** What is in the file now may not be on the disk. */
+  markUnsynced(): void {
+    if (!this.#counted) this.load()
+    this.#unsynced = this.#exists
+  }
+
   evict(): void {
     this.flush()
     this.#loaded = false

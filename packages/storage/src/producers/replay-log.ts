@@ -42,8 +42,7 @@ export function replayBatches({ producers, segments, services, logStartOffset, e
       if (completed !== null) producers.complete(completed)
     }
     walkedBytes += cursor.position - start
-    if (cursor.problem !== null)
-      throw new Error(`${segment.path}: no batch at ${cursor.nextPosition}: ${cursor.problem}`)
+    segment.assertWalked(cursor)
   }
   return walkedBytes
 }

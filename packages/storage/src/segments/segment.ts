@@ -47,6 +47,16 @@ export interface RollQuestion {
   readonly config: LogConfig
 }
 
+/** What should be batches is not. */
+export class CorruptSegmentError extends KafkaError {
+  readonly segment: Segment
+
+  constructor(segment: Segment, message: string) {
+    super(ErrorCode.CORRUPT_MESSAGE, message)
+    this.segment = segment
+  }
+}
+
 /** Entries pending for the index files are written once they make a page… */
 const indexFlushBytes = 4096
 /** …or once so much log follows the last write: it bounds what a recovery has to check after a crash of the process. */
@@ -73,6 +83,8 @@ export class Segment {
   isReleased = false
   /** Batches were noted or cut since the index files were complete. */
   isUnsealed = false
+  /** The directory was synced since the log file appeared in it. */
+  isNameSynced: boolean
   /** The log file holds bytes that are not synced. */
   isUnsynced = false
   readonly #services: LogServices
@@ -119,6 +131,7 @@ export class Segment {
     this.#maxTimestamp = options.exists ? null : -1n
     this.#offsetOfMaxTimestamp = options.baseOffset
     this.isWarm = !options.exists
+    this.isNameSynced = options.exists
   }
 
   /** Whether the log file is on disk. A segment's first bytes create it. */
@@ -150,8 +163,7 @@ export class Segment {
     if (this.#transactionIndex === null && this.#hasTransactionIndex) {
       this.#transactionIndex = new TransactionIndex(this.#indexOptions('txnindex'))
       const problem = this.#transactionIndex.findProblem(this.baseOffset)
-      if (problem !== null)
-        throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, `${this.#transactionIndex.file.path}: ${problem}`)
+      if (problem !== null) throw new CorruptSegmentError(this, `${this.#transactionIndex.file.path}: ${problem}`)
     }
     return this.#transactionIndex
   }
@@ -272,7 +284,7 @@ export class Segment {
           baseOffset: cursor.baseOffset,
           lastOffset: cursor.lastOffset,
         }
-    this.#assertWalked(cursor)
+    this.assertWalked(cursor)
     return null
   }
 
@@ -297,7 +309,7 @@ export class Segment {
     const cursor = this.#services.cursor.reset(this.log, start, this.writtenBytes)
     let end = this.baseOffset
     while (cursor.nextSync()) end = cursor.lastOffset + 1n
-    this.#assertWalked(cursor)
+    this.assertWalked(cursor)
     return end
   }
 
@@ -339,6 +351,19 @@ export class Segment {
     this.writtenBytes = position
     this.#indexFlushedAtBytes = Math.min(this.#indexFlushedAtBytes, position)
     this.isUnsynced = true
+  }
+
+  /** Reads the indexes and says why they cannot be used, without doing anything about it; null when they can. */
+  findIndexProblem(): string | null {
+    if (this.sizeBytes === 0) return null
+    const offsets = this.#offsets
+    const times = this.#times
+    if (offsets.count === 0) {
+      if (!offsets.file.exists) return 'there is no offset index'
+      return this.sizeBytes > suspiciousUnindexedBytes ? 'the offset index is empty' : null
+    }
+    if (times.count === 0 && !times.file.exists) return 'there is no time index'
+    return offsets.findProblem(this.sizeBytes) ?? times.findProblem()
   }
 
   /** Empties the indexes, for a scan of the whole file that notes every batch again. */
@@ -396,6 +421,16 @@ export class Segment {
       this.#timeIndex?.file.sync(),
       this.#transactionIndex?.file.sync(),
     ])
+  }
+
+  /** The files are of a process that died: nobody knows which of their bytes were synced. */
+  markUnsynced(): void {
+    if (!this.#exists) return
+    this.isUnsynced = true
+    this.isNameSynced = false
+    this.#offsets.file.markUnsynced()
+    this.#times.file.markUnsynced()
+    this.transactionIndex?.file.markUnsynced()
   }
 
   /** Renames all files. Reads under way go on. */
@@ -467,19 +502,16 @@ export class Segment {
           chunks.release(whole)
         }
       }
-      this.#assertWalked(cursor)
+      this.assertWalked(cursor)
     } finally {
       chunks.release(buffer)
     }
   }
 
-  /** A walk over written bytes that stopped early means that the file was damaged under our hands. */
-  #assertWalked(cursor: BatchCursor): void {
+  /** A walk over written bytes that stopped early means that the file is damaged. @throws CorruptSegmentError. */
+  assertWalked(cursor: BatchCursor): void {
     if (cursor.problem !== null)
-      throw new KafkaError(
-        ErrorCode.CORRUPT_MESSAGE,
-        `${this.#path('log')}: no batch at ${cursor.nextPosition}: ${cursor.problem}`,
-      )
+      throw new CorruptSegmentError(this, `${this.path}: no batch at ${cursor.nextPosition}: ${cursor.problem}`)
   }
 
   get #offsets(): OffsetIndex {
@@ -499,23 +531,11 @@ export class Segment {
 
   /** Reads the indexes for the first time, and rebuilds them when they cannot be trusted. */
   #checkIndexes(): void {
-    const problem = this.#findIndexProblem()
+    const problem = this.findIndexProblem()
     this.#areIndexesChecked = true
     if (problem === null) return
     this.#logger.warn('the indexes of a segment are rebuilt', { segment: this.#path('log'), problem })
     this.rebuildOffsetAndTimeIndex()
-  }
-
-  #findIndexProblem(): string | null {
-    if (this.sizeBytes === 0) return null
-    const offsets = this.#offsets
-    const times = this.#times
-    if (offsets.count === 0) {
-      if (!offsets.file.exists) return 'there is no offset index'
-      return this.sizeBytes > suspiciousUnindexedBytes ? 'the offset index is empty' : null
-    }
-    if (times.count === 0 && !times.file.exists) return 'there is no time index'
-    return offsets.findProblem(this.sizeBytes) ?? times.findProblem()
   }
 
   /** From the headers alone; the transaction index is left as it is. */
@@ -531,7 +551,7 @@ export class Segment {
     while (cursor.nextSync()) this.noteBatch(cursor.sizeBytes, cursor.lastOffset, cursor.maxTimestamp)
     this.sizeBytes = size
     this.writtenBytes = end
-    this.#assertWalked(cursor)
+    this.assertWalked(cursor)
     this.seal()
   }
 
@@ -545,7 +565,7 @@ export class Segment {
         this.#maxTimestamp = cursor.maxTimestamp
         this.#offsetOfMaxTimestamp = cursor.lastOffset
       }
-    this.#assertWalked(cursor)
+    this.assertWalked(cursor)
   }
 
   #rename(kind: SegmentFileKind, to: SegmentFileState): void {

@@ -140,7 +140,7 @@ export class LogBench {
   }
 
   async #reopen(wasCleanShutdown: boolean): Promise<void> {
-    const { recoveryPoint, logStartOffset, highWatermark } = this.log
+    const { recoveryCheckpoint: recoveryPoint, logStartOffset, highWatermark } = this.log
     const trustPageCache = this.#bootId === this.host.disk.bootId()
     this.#start()
     this.log = await this.run(
