@@ -50,7 +50,7 @@ async function openTree(
   if (storage === 'memory') return cleanup.use(await EmbeddedTree.open({ clock }))
   const directory = resolve(config.logDirectories[0]!)
   cleanup.use(lockDirectory(disk, directory))
-  return cleanup.use(await EmbeddedTree.open({ clock, path: join(directory, treeFile) }))
+  return cleanup.use(await EmbeddedTree.open({ clock, disk, path: join(directory, treeFile) }))
 }
 
 /** Nobody else may open the tree's file, so it is locked before it is looked at. */

@@ -14,9 +14,6 @@ import type { NodeStore } from './node-store.ts'
 import { TreeDraft } from './tree-nodes.ts'
 import type { TreeNode, TreeNodes } from './tree-nodes.ts'
 
-/** A batch is closed when it has this many operations: bounds the time the event loop is held. */
-const MAX_BATCH_OPERATIONS = 20_000
-
 export interface Submission {
   readonly sessionId: number
   /** Asked for when the transaction's turn has come, so that it may depend on those before it. @throws CoordinationError to refuse. */
@@ -34,6 +31,8 @@ export interface CommitQueueOptions {
   readonly clock: Clock
   readonly nodes: TreeNodes
   readonly store: NodeStore
+  /** A batch is closed when it has this many operations. */
+  readonly maxBatchOperations: number
   /** Id of the last transaction. */
   readonly zxid: number
   /** What the first batch has to store besides its own changes; in `nodes` already. */
@@ -45,6 +44,7 @@ export class CommitQueue {
   readonly #clock: Clock
   readonly #nodes: TreeNodes
   readonly #store: NodeStore
+  readonly #maxBatchOperations: number
   readonly #onEvent: (event: WatchEvent) => void
   #unsaved: ReadonlyMap<string, TreeNode | null>
   #zxid: number
@@ -56,6 +56,7 @@ export class CommitQueue {
     this.#clock = options.clock
     this.#nodes = options.nodes
     this.#store = options.store
+    this.#maxBatchOperations = options.maxBatchOperations
     this.#zxid = options.zxid
     this.#unsaved = options.unsaved
     this.#onEvent = options.onEvent
@@ -105,7 +106,7 @@ export class CommitQueue {
     let operationCount = 0
     const nowMs = this.#clock.now()
     for (const submission of this.#waiting) {
-      if (operationCount >= MAX_BATCH_OPERATIONS) break
+      if (operationCount >= this.#maxBatchOperations) break
       taken++
       try {
         const operations = submission.operations(draft)

@@ -4,10 +4,11 @@
  *
  * Its sessions live exactly as long as this process at most, so ephemeral nodes found when it opens are leftovers of a crash.
  */
-import type { Clock } from '@millrace/runtime'
+import type { Clock, Disk } from '@millrace/runtime'
 import type { CoordinationTree } from '../tree.ts'
 import { CommitQueue } from './commit-queue.ts'
 import { EmbeddedSession } from './embedded-session.ts'
+import { checkLmdbFile } from './lmdb-file-check.ts'
 import { forgetfulStore } from './node-store.ts'
 import type { NodeStore } from './node-store.ts'
 import { TreeNodes, withChildren } from './tree-nodes.ts'
@@ -20,7 +21,16 @@ export interface EmbeddedTreeOptions {
   readonly clock: Clock
   /** LMDB file, created when absent; its directory must exist, and nobody else may have it open. Without it nothing outlives the tree. */
   readonly path?: string
+  /** Looks at the file before LMDB does, which dies of a damaged one. */
+  readonly disk?: Disk
+  /** Where to keep the nodes instead of a file: for tests and simulations. */
+  readonly store?: NodeStore
+  /** So many operations at most are made durable by one sync, a multi being always whole. Default 20,000; 1 stores each multi by itself. */
+  readonly maxBatchOperations?: number
 }
+
+/** Bounds the time the event loop is held by a batch. */
+const MAX_BATCH_OPERATIONS = 20_000
 
 export class EmbeddedTree implements CoordinationTree {
   readonly #clock: Clock
@@ -34,17 +44,23 @@ export class EmbeddedTree implements CoordinationTree {
 
   /** @throws Error when the file cannot be opened or does not hold a tree. */
   static async open(options: EmbeddedTreeOptions): Promise<EmbeddedTree> {
-    if (options.path === undefined) return new EmbeddedTree(options.clock, forgetfulStore)
-    const { openLmdbStore } = await import('./lmdb-store.ts')
-    return new EmbeddedTree(options.clock, await openLmdbStore(options.path))
+    return new EmbeddedTree(options, options.store ?? (await openStore(options)))
   }
 
-  private constructor(clock: Clock, store: NodeStore) {
+  private constructor({ clock, maxBatchOperations = MAX_BATCH_OPERATIONS }: EmbeddedTreeOptions, store: NodeStore) {
     const { nodes, zxid, unsaved } = loadNodes(store, clock.now())
     this.#clock = clock
     this.#nodes = nodes
     this.#store = store
-    this.#queue = new CommitQueue({ clock, nodes, store, zxid, unsaved, onEvent: (event) => this.#watches.fire(event) })
+    this.#queue = new CommitQueue({
+      clock,
+      maxBatchOperations,
+      nodes,
+      store,
+      zxid,
+      unsaved,
+      onEvent: (event) => this.#watches.fire(event),
+    })
   }
 
   /** Number of nodes, the root included. */
@@ -74,6 +90,13 @@ export class EmbeddedTree implements CoordinationTree {
     await this.#queue.idle()
     await this.#store.close()
   }
+}
+
+async function openStore({ path, disk }: EmbeddedTreeOptions): Promise<NodeStore> {
+  if (path === undefined) return forgetfulStore
+  if (disk !== undefined) checkLmdbFile(disk, path)
+  const { openLmdbStore } = await import('./lmdb-store.ts')
+  return openLmdbStore(path)
 }
 
 interface Loaded {

@@ -1,2 +1,3 @@
 export { testCoordinationTree } from './contract.ts'
 export type { EngineUnderTest } from './contract.ts'
+export { CrashingStore } from './crashing-store.ts'
