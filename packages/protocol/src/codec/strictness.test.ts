@@ -85,7 +85,10 @@ test('lengths below -1 are refused even where null is allowed', () => {
 
 test('null is refused in the versions that do not allow it', () => {
   assert.match(malformed(Metadata.request as Message, 0, 'ffffffff').message, /topics: null is not allowed/)
-  assert.match(malformed(Metadata.request as Message, 9, '02 00 00 00').message, /topics\[0\]\.name: null is not allowed/)
+  assert.match(
+    malformed(Metadata.request as Message, 9, '02 00 00 00').message,
+    /topics\[0\]\.name: null is not allowed/,
+  )
 })
 
 test('unknown tags that do not fit the bytes left are refused, also where nothing follows', () => {
