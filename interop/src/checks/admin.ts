@@ -1,8 +1,8 @@
 // One walk through a topic's life with each client's own admin interface.
-import { setTimeout as delay } from 'node:timers/promises'
 import { ClientError } from '../client-program.ts'
 import { corpus } from '../corpus.ts'
 import { expectEqual, expectTrue } from '../expect.ts'
+import { eventually } from './eventually.ts'
 import { toJob, topicPart, type Context, type OpenClient } from './context.ts'
 
 const errorCode = {
@@ -26,19 +26,6 @@ async function expectRefusal(call: Promise<unknown>, code: number): Promise<stri
   throw new Error(`expected error ${code}, but it succeeded`)
 }
 
-/** Metadata may follow a change a little later. */
-async function eventually(check: () => Promise<void>): Promise<void> {
-  const deadline = performance.now() + 5000
-  for (;;) {
-    try {
-      return await check()
-    } catch (error) {
-      if (performance.now() > deadline) throw error
-      await delay(20)
-    }
-  }
-}
-
 interface Step {
   readonly operation: string
   readonly what: string
@@ -59,6 +46,7 @@ export async function checkAdmin(context: Context, { client, session }: OpenClie
       what: 'create a topic with configs',
       check: async () => {
         await call('createTopic', { partitions: 3, set: { 'retention.ms': '7200000', 'cleanup.policy': 'delete' } })
+        await eventually(async () => expectEqual(await call('describeTopic'), 3, 'partitions'))
       },
     },
     {
@@ -111,9 +99,11 @@ export async function checkAdmin(context: Context, { client, session }: OpenClie
       what: 'set and remove topic configs',
       check: async () => {
         await call('alterConfigs', { set: { 'segment.bytes': '1048576' }, remove: ['retention.ms'] })
-        const all = await configs()
-        expectEqual(all['segment.bytes'], '1048576', 'segment.bytes')
-        expectEqual(all['retention.ms'], '604800000', 'retention.ms')
+        await eventually(async () => {
+          const all = await configs()
+          expectEqual(all['segment.bytes'], '1048576', 'segment.bytes')
+          expectEqual(all['retention.ms'], '604800000', 'retention.ms')
+        })
         return expectRefusal(call('alterConfigs', { set: { 'segment.bytes': '-5' } }), errorCode.invalidConfig)
       },
     },
@@ -122,9 +112,11 @@ export async function checkAdmin(context: Context, { client, session }: OpenClie
       what: 'replace all topic configs',
       check: async () => {
         await call('replaceConfigs', { set: { 'segment.bytes': '1048576' } })
-        const all = await configs()
-        expectEqual(all['segment.bytes'], '1048576', 'segment.bytes')
-        expectEqual(all['retention.ms'], '604800000', 'retention.ms')
+        await eventually(async () => {
+          const all = await configs()
+          expectEqual(all['segment.bytes'], '1048576', 'segment.bytes')
+          expectEqual(all['retention.ms'], '604800000', 'retention.ms')
+        })
       },
     },
     {

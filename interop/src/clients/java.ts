@@ -14,7 +14,15 @@ export const java: ForeignClient = {
   },
   open: (bootstrap) => {
     if (distribution === undefined) throw new Error('prepare() comes first')
-    const args = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', ...distribution.toolFlags, '-cp', distribution.classPath, 'JavaClient', bootstrap]
+    const args = [
+      '-XX:TieredStopAtLevel=1',
+      '-XX:+UseSerialGC',
+      ...distribution.toolFlags,
+      '-cp',
+      distribution.classPath,
+      'JavaClient',
+      bootstrap,
+    ]
     return new ClientProgram({ file: 'java', args, cwd: distribution.directory })
   },
   operations: [

@@ -43,8 +43,7 @@ export async function runTool(
 /** Runs a tool that must succeed; returns what it printed. */
 export async function tool(name: ToolName, args: readonly string[], options: CommandOptions = {}): Promise<string> {
   const { code, stdout, stderr } = await runTool(name, args, options)
-  if (code !== 0)
-    throw new Error(`${name} ended with ${code}: ${tail(Buffer.concat([stdout, stderr]))}`)
+  if (code !== 0) throw new Error(`${name} ended with ${code}: ${tail(Buffer.concat([stdout, stderr]))}`)
   return stdout.toString()
 }
 

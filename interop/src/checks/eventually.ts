@@ -1,0 +1,14 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** Repeats a check until it passes: metadata may follow a change a little later. @throws what it threw last after 5 s. */
+export async function eventually(check: () => Promise<void>): Promise<void> {
+  const deadline = performance.now() + 5000
+  for (;;) {
+    try {
+      return await check()
+    } catch (error) {
+      if (performance.now() > deadline) throw error
+      await delay(20)
+    }
+  }
+}
