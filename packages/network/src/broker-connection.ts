@@ -244,7 +244,7 @@ function readsAsRefusal(bytes: Uint8Array): boolean {
 }
 
 function networkFailure(message: string, cause?: Error | null): KafkaError {
-  return new KafkaError(ErrorCode.NETWORK_EXCEPTION, message, cause == null ? {} : { cause })
+  return new KafkaError(ErrorCode.NETWORK_EXCEPTION, message, cause === undefined || cause === null ? {} : { cause })
 }
 
 /** The answer came after its time-out. */
