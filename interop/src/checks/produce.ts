@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Codec } from '../clients/foreign-client.ts'
 import { corpus, lines } from '../corpus.ts'
 import { expectEqual } from '../expect.ts'
+import { eventually } from './eventually.ts'
 import { toJob, topicPart, type Context, type OpenClient } from './context.ts'
 
 export async function checkProducing(context: Context, open: OpenClient): Promise<void> {
@@ -18,8 +19,10 @@ async function checkOne(context: Context, { client, session }: OpenClient, codec
     const createsTopics = client.operations.includes('createTopic')
     // Without topic creation of its own, the client relies on auto-creation and one partition.
     const partition = createsTopics ? 1 : 0
-    if (createsTopics)
+    if (createsTopics) {
       await session.call('createTopic', { topic, partitions: 2, set: { 'max.message.bytes': '2000000' } })
+      await eventually(async () => expectEqual(await session.call('describeTopic', { topic }), 2, 'partitions'))
+    }
     const fromMs = Date.now()
     const isCorpus = client.writes.records === 'corpus'
     const records = isCorpus ? corpus(context.corpusStartMs, client.writes.limits) : lines()

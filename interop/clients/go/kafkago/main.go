@@ -60,7 +60,7 @@ func produce(job jobs.Job) (any, error) {
 	}
 	w := &kafka.Writer{
 		Addr: kafka.TCP(bootstrap), Topic: job.Topic, Compression: codecs[job.Codec], RequiredAcks: kafka.RequireAll,
-		BatchTimeout: 5 * time.Millisecond, BatchSize: 1000, BatchBytes: 900000,
+		Transport: transport, BatchTimeout: 5 * time.Millisecond, BatchSize: 1000, BatchBytes: 900000,
 		Balancer: kafka.BalancerFunc(func(kafka.Message, ...int) int { return int(job.Partition) }),
 	}
 	ctx, cancel := within(20000)
@@ -143,9 +143,12 @@ func consume(job jobs.Job) (any, error) {
 	return result, nil
 }
 
+// By default metadata is kept for 6 s, and a new topic stays unknown that long.
+var transport = &kafka.Transport{MetadataTTL: 50 * time.Millisecond}
+
 var client = &kafka.Client{
 	Addr: kafka.TCP(bootstrap), Timeout: 20 * time.Second,
-	Transport: &kafka.Transport{MetadataTTL: 50 * time.Millisecond},
+	Transport: transport,
 }
 
 func createTopic(job jobs.Job) (any, error) {
