@@ -6,7 +6,7 @@
  * from a build. A bundler has to emit `codec-thread.js` as a second entry beside the bundle this file ends up in. When the file
  * is missing, or the thread cannot start for another reason, jobs are done at once in the calling thread and `onTrouble` is told.
  */
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { restoreError, runCodecJob, type CodecJob, type CodecResult } from './codec-job.ts'
 
 /** Below this the hand-over (20-40 µs and a copy) is not worth it. */
@@ -90,9 +90,11 @@ export class CodecWorker {
 
   #start(): Worker | null {
     const file = import.meta.url.endsWith('.ts') ? './codec-thread.ts' : './codec-thread.js'
+    // Loaded here, as most processes never need it.
+    const workerThreads = process.getBuiltinModule('node:worker_threads')
     let thread: Worker
     try {
-      thread = new Worker(this.#options.entry ?? new URL(file, import.meta.url), { name: 'codecs' })
+      thread = new workerThreads.Worker(this.#options.entry ?? new URL(file, import.meta.url), { name: 'codecs' })
     } catch (error) {
       this.#deaths = mostDeaths
       this.#options.onTrouble?.(error as Error)

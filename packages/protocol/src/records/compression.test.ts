@@ -140,6 +140,20 @@ test('bombs are MESSAGE_TOO_LARGE and take little memory', () => {
   assert.ok(grownKibibytes < 48 * 1024, `memory grew by ${grownKibibytes} KiB`)
 })
 
+test('a bound of 0 lets nothing pass', () => {
+  for (const codec of codecs) {
+    assert.equal(decompress(codec, compress(codec, new Uint8Array(0)), 0).length, 0)
+    assert.throws(() => decompress(codec, compress(codec, Uint8Array.of(7)), 0), isTooLarge, compressionName(codec))
+  }
+})
+
+test('bytes after the end of the data are refused', () => {
+  for (const codec of codecs) {
+    const packed = Buffer.concat([compress(codec, text), Buffer.from('junk')])
+    assert.throws(() => decompress(codec, packed, mebibyte), isCorrupt, compressionName(codec))
+  }
+})
+
 test('a gzip trailer that lies about the size does no harm', () => {
   const packed = gzipSync(text)
   packed.writeUInt32LE(0xffff_ffff, packed.length - 4)

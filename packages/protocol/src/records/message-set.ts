@@ -5,13 +5,13 @@
  * A compressed set is one wrapper message whose value unpacks to messages. Inner offsets of magic 0 are absolute; of magic 1 they
  * count from 0 and the wrapper has the absolute offset of the last one. A wrapper with LogAppendTime gives its timestamp to all.
  */
-import { crc32 } from 'node:zlib'
 import { ErrorCode, KafkaError } from '../errors.ts'
 import { BASE_OFFSET_AT, BATCH_LENGTH_AT, LOG_OVERHEAD, MAGIC_AT, type TimestampType } from './batch.ts'
 import { wholeBatchSize } from './batches.ts'
 import { readInt32, readInt64, readUint32, writeInt32, writeInt64 } from './big-endian.ts'
 import { compress, Compression, decompress } from './compression.ts'
 import type { RecordView } from './record.ts'
+import { zlib } from './zlib.ts'
 
 const messageCrcAt = LOG_OVERHEAD
 export const MESSAGE_ATTRIBUTES_AT = MAGIC_AT + 1
@@ -39,7 +39,7 @@ export const messageTimestampType = (bytes: Uint8Array, at: number): TimestampTy
 /** Whether the stored checksum of the whole entry at `at` is right. */
 export function isMessageIntact(bytes: Uint8Array, at: number): boolean {
   const end = at + LOG_OVERHEAD + readInt32(bytes, at + BATCH_LENGTH_AT)
-  return crc32(bytes.subarray(at + MAGIC_AT, end)) === readUint32(bytes, at + messageCrcAt)
+  return zlib().crc32(bytes.subarray(at + MAGIC_AT, end)) === readUint32(bytes, at + messageCrcAt)
 }
 
 /** A message as read, with what only matters for checking it. */
@@ -210,7 +210,7 @@ function writeMessage(bytes: Uint8Array, at: number, magic: 0 | 1, message: NewM
   bytes[at + MAGIC_AT] = magic
   bytes[at + MESSAGE_ATTRIBUTES_AT] = magic === 0 ? message.attributes & 0x07 : message.attributes
   if (magic === 1) writeInt64(bytes, at + MESSAGE_TIMESTAMP_AT, message.timestamp)
-  writeInt32(bytes, at + messageCrcAt, crc32(bytes.subarray(at + MAGIC_AT, position)))
+  writeInt32(bytes, at + messageCrcAt, zlib().crc32(bytes.subarray(at + MAGIC_AT, position)))
   return position
 }
 

@@ -1,6 +1,6 @@
 /** gzip and zstd by `node:zlib`, bounded. Synchronous: for batches the asynchronous calls are 2-3 times slower. */
-import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { corrupt, unpacksTooLarge } from './codec-errors.ts'
+import { zlib } from './zlib.ts'
 
 /** Output is taken in pieces of at least this; the whole output in one piece saves copying it together. */
 const smallestPiece = 16 * 1024
@@ -9,39 +9,52 @@ const believableRatio = 64
 
 /** `level` 1-9, or -1 for zlib's default. */
 export function gzipCompress(bytes: Uint8Array, level = -1): Uint8Array {
-  return gzipSync(bytes, { level })
+  return zlib().gzipSync(bytes, { level })
 }
 
 export function gzipDecompress(bytes: Uint8Array, maxBytes: number): Uint8Array {
-  return bounded('gzip', gunzipSync, bytes, maxBytes, gzipDeclaredSize(bytes))
+  return bounded('gzip', zlib().gunzipSync, bytes, maxBytes, gzipDeclaredSize(bytes))
 }
 
 /** `level` -131072…22. */
 export function zstdCompress(bytes: Uint8Array, level = 3): Uint8Array {
+  const { constants, zstdCompressSync } = zlib()
   return zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: level } })
 }
 
 export function zstdDecompress(bytes: Uint8Array, maxBytes: number): Uint8Array {
   const declared = zstdDeclaredSize(bytes)
   if (declared > maxBytes) throw unpacksTooLarge('zstd', maxBytes, declared)
-  return bounded('zstd', zstdDecompressSync, bytes, maxBytes, declared)
+  return bounded('zstd', zlib().zstdDecompressSync, bytes, maxBytes, declared)
+}
+
+/** What the functions of `node:zlib` return when asked for `info`; their types do not know it. */
+interface WithInfo {
+  readonly buffer: Uint8Array
+  readonly engine: { readonly bytesWritten: number }
 }
 
 function bounded(
   format: string,
-  decompress: (bytes: Uint8Array, options: { maxOutputLength: number; chunkSize: number }) => Uint8Array,
+  decompress: (bytes: Uint8Array, options: { maxOutputLength: number; chunkSize: number; info: true }) => unknown,
   bytes: Uint8Array,
   maxBytes: number,
   declared: number,
 ): Uint8Array {
-  const piece = Math.max(smallestPiece, Math.min(declared + 1, bytes.length * believableRatio, maxBytes + 1))
+  const chunkSize = Math.max(smallestPiece, Math.min(declared + 1, bytes.length * believableRatio, maxBytes + 1))
+  let result: WithInfo
   try {
-    return decompress(bytes, { maxOutputLength: Math.max(1, maxBytes), chunkSize: piece })
+    result = decompress(bytes, { maxOutputLength: Math.max(1, maxBytes), chunkSize, info: true }) as WithInfo
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ERR_BUFFER_TOO_LARGE') throw unpacksTooLarge(format, maxBytes)
     throw corrupt(format, message, error)
   }
+  const unread = bytes.length - result.engine.bytesWritten
+  if (unread > 0) throw corrupt(format, `${unread} bytes follow its end`)
+  // `maxOutputLength` cannot be 0.
+  if (result.buffer.length > maxBytes) throw unpacksTooLarge(format, maxBytes, result.buffer.length)
+  return result.buffer
 }
 
 /** Size of the content by the trailer of a gzip stream; 0 when it is too short. May be a lie: a hint only. */
