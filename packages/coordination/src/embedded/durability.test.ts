@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { nodeRuntime } from '@millrace/runtime'
+import type { Clock } from '@millrace/runtime'
 import { isCoordinationFailure } from '../coordination-error.ts'
 import { createNode, deleteNode, setNode } from '../tree.ts'
 import { CrashingStore } from '../testing/crashing-store.ts'
@@ -119,7 +120,14 @@ test('a failing store fails what is under way and what waits behind it, and chan
 
 test('the nodes of an ended session go in the end, though the store fails at first', async () => {
   const store = new CrashingStore()
-  await using tree = await EmbeddedTree.open({ clock, store })
+  const impatient: Clock = {
+    now: () => clock.now(),
+    monotonicMs: () => clock.monotonicMs(),
+    endOfTurn: (callback) => clock.endOfTurn(callback),
+    sleep: (delayMs, signal) => clock.sleep(delayMs, signal),
+    after: (_delayMs, callback) => clock.after(0, callback),
+  }
+  await using tree = await EmbeddedTree.open({ clock: impatient, store })
   await using session = await tree.connect()
   const ending = await tree.connect()
   await ending.multi([createNode('/e', bytes(''), 'ephemeral')])
