@@ -116,7 +116,7 @@ function unpackRaw(bytes: Uint8Array, start: number, end: number, out: Uint8Arra
   if (native === null) return unpackRawInJavaScript(bytes, start, end, out, outAt)
   let unpacked: Uint8Array
   try {
-    unpacked = native.uncompressSync(bytes.subarray(start, end), { asBuffer: true })
+    unpacked = native.uncompressSync(bytes.subarray(start, end), { asBuffer: true, copyOutputData: true })
   } catch (error) {
     throw corrupt('snappy', (error as Error).message, error)
   }
@@ -184,7 +184,7 @@ export function unpackRawInJavaScript(
 }
 
 function compressRaw(bytes: Uint8Array): Uint8Array {
-  return nativeSnappy()?.compressSync(bytes) ?? asLiteral(bytes)
+  return nativeSnappy()?.compressSync(bytes, { copyOutputData: true }) ?? asLiteral(bytes)
 }
 
 /** Valid Snappy that compresses nothing, for machines without the native package. */
