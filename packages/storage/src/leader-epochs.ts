@@ -5,7 +5,7 @@
  * checkpoint is rewritten in the background; until then no index entry of the log reaches the disk, so recovery scans those records and
  * finds the epoch in them. Source: Kafka's LeaderEpochFileCache.
  */
-import type { Disk, Logger } from '@millrace/runtime'
+import type { Disk, DiskFile, Logger } from '@millrace/runtime'
 import { CorruptCheckpointError } from './text-checkpoint.ts'
 import {
   decodeLeaderEpochs,
@@ -40,9 +40,13 @@ export class LeaderEpochs {
   readonly #options: LeaderEpochsOptions
   #directory: string
   #entries: EpochStart[] = []
+  /** The directory has to be synced before the recovery point may move past the epochs written last. */
+  needsDirectorySync = false
   #persistedCount = 0
   #fileDiffers = false
   #writing: Promise<void> | null = null
+  /** `persistNow` has overtaken the rewrite under way. */
+  #isSuperseded = false
   #hasFailed = false
 
   constructor(options: LeaderEpochsOptions) {
@@ -74,7 +78,7 @@ export class LeaderEpochs {
 
   /** Whether the checkpoint on disk says all about the records below `endOffset`. */
   isPersisted(endOffset: bigint): boolean {
-    return this.#writing === null && !this.#needsRewrite(endOffset)
+    return (this.#writing === null || this.#isSuperseded) && !this.#needsRewrite(endOffset)
   }
 
   #needsRewrite(endOffset: bigint): boolean {
@@ -172,6 +176,7 @@ export class LeaderEpochs {
   persist(endOffset: bigint): Promise<void> {
     if (this.#writing !== null) return this.#writing.then(() => this.persist(endOffset))
     if (this.#hasFailed || !this.#needsRewrite(endOffset)) return Promise.resolve()
+    this.#isSuperseded = false
     this.#writing = this.#options.rewrites
       .run(() => this.#rewrite())
       .catch((error: unknown) => {
@@ -184,28 +189,44 @@ export class LeaderEpochs {
     return this.#writing
   }
 
-  /** The same at once. @throws the disk's error. */
+  /** The same at once; a rewrite under way then comes to nothing. @throws the disk's error. */
   persistNow(endOffset: bigint): void {
     if (this.isPersisted(endOffset)) return
-    const content = this.#contentToWrite()
-    this.#options.disk.replaceFileSync(this.#path, content)
+    this.#isSuperseded = true
+    const file = this.#openNew('.now.tmp')
+    try {
+      file.syncSync()
+    } finally {
+      file.closeSync()
+    }
+    this.#putInPlace(file)
   }
 
   async #rewrite(): Promise<void> {
-    const path = this.#path
+    if (this.#isSuperseded) return
+    const file = this.#openNew('.tmp')
     try {
-      await this.#options.disk.replaceFile(path, this.#contentToWrite())
-    } catch (error) {
-      // The directory was renamed under our hands (the log was deleted, or moved into place): again, at its new place.
-      if (path === this.#path) throw error
-      await this.#rewrite()
+      await file.sync()
+    } finally {
+      file.closeSync()
     }
+    if (this.#isSuperseded) this.#options.disk.removeSync(file.path)
+    else this.#putInPlace(file)
   }
 
-  #contentToWrite(): Uint8Array {
+  /** The two ways have files of their own, as one may overtake the other. */
+  #openNew(suffix: string): DiskFile {
+    const file = this.#options.disk.openSync(this.#path + suffix, 'create')
+    file.truncateSync(0)
+    file.writeSync([encodeLeaderEpochs(this.#entries)], 0)
     this.#persistedCount = this.#entries.length
     this.#fileDiffers = false
-    return encodeLeaderEpochs(this.#entries)
+    return file
+  }
+
+  #putInPlace(file: DiskFile): void {
+    this.#options.disk.renameSync(file.path, this.#path)
+    this.needsDirectorySync = true
   }
 
   movedTo(directory: string): void {

@@ -19,8 +19,6 @@ interface Model {
 
 type LogCommand = fc.AsyncCommand<Model, LogBench>
 
-const endOf = ({ records, logStart }: Model) => (records.at(-1)?.offset ?? logStart - 1n) + 1n
-
 /** Whatever happened, the log and the list agree. */
 function check(model: Model, bench: LogBench): void {
   const { log } = bench

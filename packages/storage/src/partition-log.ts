@@ -868,7 +868,6 @@ export class PartitionLog {
   async #syncNow(): Promise<void> {
     const upTo = this.#writtenEndOffset
     const truncations = this.#truncations
-    this.#syncNames()
     const rolled = [...this.#unsyncedRolled]
     await Promise.all([
       ...this.#segments.from(this.#recoveryPoint).map((segment) => segment.syncLog()),
@@ -876,13 +875,16 @@ export class PartitionLog {
       ...this.#unsyncedSnapshots.splice(0).map((path) => this.#syncFile(path)),
       this.leaderEpochs.persist(upTo),
     ])
+    if (this.#isReleased) return
+    this.#syncNames()
     for (const segment of rolled) this.#unsyncedRolled.delete(segment)
     if (truncations === this.#truncations && upTo > this.#recoveryPoint) this.#recoveryPoint = upTo
   }
 
   #syncNames(): void {
     const unsynced = this.#segments.all.filter((segment) => segment.exists && !segment.isNameSynced)
-    if (unsynced.length === 0) return
+    if (unsynced.length === 0 && !this.leaderEpochs.needsDirectorySync) return
+    this.leaderEpochs.needsDirectorySync = false
     this.#services.disk.syncDirectorySync(this.#directory)
     for (const segment of unsynced) segment.isNameSynced = true
   }

@@ -166,8 +166,8 @@ export class IndexFile implements EvictableIndex {
 
   /** Creates the file when absent and cuts what a torn write left behind the last entry. */
   finish(): void {
+    if (!this.#counted) this.load()
     this.flush()
-    if (!this.#counted) return
     const file = this.#openFile()
     if (!this.#exists || file.sizeSync() !== this.#count * this.#entryBytes) {
       file.truncateSync(this.#count * this.#entryBytes)

@@ -195,7 +195,7 @@ export class ProducerStates {
     if (this.#mapEndOffset <= this.#lastSnapshotOffset) return null
     const path = this.#path(this.#mapEndOffset)
     const content = encodeProducerSnapshot(
-      Array.from(this.all.values(), (entry) => {
+      this.#inOrder().map((entry) => {
         const last = entry.batches.at(-1)
         return {
           producerId: entry.producerId,
@@ -302,6 +302,10 @@ export class ProducerStates {
     this.#producers.set(entry.producerId, entry)
     if (entry.currentTxnFirstOffset >= 0n)
       this.#open.push({ producerId: entry.producerId, firstOffset: entry.currentTxnFirstOffset, lastOffset: -1n })
+  }
+
+  #inOrder(): ProducerEntry[] {
+    return [...this.all.values()].sort((a, b) => (a.producerId < b.producerId ? -1 : 1))
   }
 
   #isExpired(entry: ProducerEntry, nowMs: number): boolean {

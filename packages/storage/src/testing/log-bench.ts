@@ -11,7 +11,13 @@ import { simulation, type SimulatedHost, type Simulation } from '@millrace/runti
 import { FilePool } from '../file-pool.ts'
 import { defaultLogConfig, type LogConfig } from '../log-config.ts'
 import { createLogServices, type LogServices } from '../log-services.ts'
-import { PartitionLog, type Appended, type AppendOptions, type LocateOptions } from '../partition-log.ts'
+import {
+  PartitionLog,
+  type Appended,
+  type AppendOptions,
+  type ExistingPartitionLog,
+  type LocateOptions,
+} from '../partition-log.ts'
 import { validateRecords, type ValidatedBatches } from '../validation/index.ts'
 
 export interface StoredRecord {
@@ -142,15 +148,21 @@ export class LogBench {
   async #reopen(wasCleanShutdown: boolean): Promise<void> {
     const { recoveryCheckpoint: recoveryPoint, logStartOffset, highWatermark } = this.log
     const trustPageCache = this.#bootId === this.host.disk.bootId()
+    await this.open({ recoveryPoint, logStartOffset, highWatermark, wasCleanShutdown, trustPageCache })
+  }
+
+  /** Opens the directory as a new process would. */
+  async open(found: Partial<ExistingPartitionLog>): Promise<void> {
     this.#start()
     this.log = await this.run(
       PartitionLog.open({
+        recoveryPoint: 0n,
+        logStartOffset: 0n,
+        highWatermark: 0n,
+        wasCleanShutdown: false,
+        trustPageCache: false,
         ...this.#options(),
-        recoveryPoint,
-        logStartOffset,
-        highWatermark,
-        wasCleanShutdown,
-        trustPageCache,
+        ...found,
       }),
     )
   }
