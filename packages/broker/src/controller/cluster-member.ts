@@ -181,7 +181,7 @@ export class ClusterMember implements AsyncDisposable {
     this.#opened.resolve()
     if (this.#registration !== null) this.#followBrokers(term).catch(() => {})
     void deposed.then(() => writer.retire('another controller is being elected'))
-    const reason = await Promise.race([writer.failed, ended(session)])
+    const reason = await Promise.race([writer.ended, ended(session)])
     this.#term = null
     writer.retire('the session of the coordination tree has ended')
     await writer.settled()

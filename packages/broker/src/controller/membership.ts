@@ -109,14 +109,15 @@ export async function takeOffice(
     const controllerEpoch = Number(Buffer.from(data).toString())
     if (!Number.isSafeInteger(controllerEpoch))
       throw new Error(`coordination tree: ${controllerEpochPath} holds no number`)
-    // Ours already: a creation whose answer was lost.
-    if (present?.ephemeralOwner === session.id) return { controllerEpoch, epochVersion: stat.version }
-    if (present !== null) return null
+    const isOurs = present?.ephemeralOwner === session.id
+    if (present !== null && !isOurs) return null
     try {
       await session.multi([
-        checkNode(controllerEpochPath, stat.version),
+        // Each term has an epoch of its own, so that a late write of the last one, whose answer was lost, can do no harm.
         setNode(controllerEpochPath, encode(String(controllerEpoch + 1)), stat.version),
-        createNode(controllerPath, encodeController(brokerId, nowMs), 'ephemeral'),
+        isOurs
+          ? checkNode(controllerPath, present.version)
+          : createNode(controllerPath, encodeController(brokerId, nowMs), 'ephemeral'),
       ])
       return { controllerEpoch: controllerEpoch + 1, epochVersion: stat.version + 1 }
     } catch (error) {

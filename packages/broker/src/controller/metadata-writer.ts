@@ -31,16 +31,19 @@ export interface MetadataWriterOptions {
 
 export class MetadataWriter {
   readonly controllerEpoch: number
-  /** Resolves with the reason when a write has failed. */
-  readonly failed: Promise<unknown>
+  /** Resolves with the reason when nothing more is taken: a write has failed, or the term has ended. */
+  readonly ended: Promise<unknown>
   readonly #session: CoordinationSession
   readonly #cache: MetadataCache
   readonly #epochVersion: number
   /** Topic names with '.' or '_' in the form in which they collide, and how they are written. */
   readonly #collisions = new Map<string, string>()
   #draft: SharedImage
+  /** Why nothing more is taken. */
+  #over: KafkaError | null = null
+  /** Why what is under way is not done. */
   #failure: KafkaError | null = null
-  #reportFailure: (reason: unknown) => void = () => {}
+  #reportEnd: (reason: unknown) => void = () => {}
   /** Settles when everything submitted is visible; never rejects. */
   #tail: Promise<void> = Promise.resolve()
 
@@ -50,7 +53,7 @@ export class MetadataWriter {
     this.#cache = options.cache
     this.#epochVersion = options.epochVersion
     this.#draft = options.cache.image
-    this.failed = new Promise((resolve) => (this.#reportFailure = resolve))
+    this.ended = new Promise((resolve) => (this.#reportEnd = resolve))
     for (const name of this.#draft.topics.keys()) this.#noteName(name)
   }
 
@@ -71,7 +74,7 @@ export class MetadataWriter {
    * @throws KafkaError NOT_CONTROLLER when this term is over, KAFKA_STORAGE_ERROR when the tree could not store it.
    */
   submit(operations: readonly Operation[], delta: MetadataDelta): Promise<void> {
-    if (this.#failure !== null) return Promise.reject(this.#failure)
+    if (this.#over !== null) return Promise.reject(this.#over)
     this.#draft = applyDelta(this.#draft, delta)
     for (const [name, topic] of delta.topics ?? []) {
       if (topic === null) this.#forgetName(name)
@@ -96,21 +99,21 @@ export class MetadataWriter {
     return this.#tail
   }
 
-  /** Ends the term: what is under way and what comes is answered with NOT_CONTROLLER. */
+  /** Ends the term: what comes is answered with NOT_CONTROLLER. What is under way has the outcome the tree gives it. */
   retire(reason: string): void {
-    this.#fail(new Error(reason))
+    this.#end(new Error(reason))
   }
 
+  /** What follows a write that failed is failed too. */
   #fail(reason: unknown): void {
-    if (this.#failure !== null) return
-    this.#failure = isCoordinationFailure(reason, 'storage-failure')
-      ? new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, reason.message, { cause: reason })
-      : new KafkaError(
-          ErrorCode.NOT_CONTROLLER,
-          `this broker is no longer the controller: ${reason instanceof Error ? reason.message : String(reason)}`,
-          { cause: reason },
-        )
-    this.#reportFailure(reason)
+    this.#failure ??= failureOf(reason)
+    this.#end(reason)
+  }
+
+  #end(reason: unknown): void {
+    if (this.#over !== null) return
+    this.#over = failureOf(reason)
+    this.#reportEnd(reason)
   }
 
   #noteName(name: string): void {
@@ -122,6 +125,15 @@ export class MetadataWriter {
     const form = collisionForm(name)
     if (form !== null && this.#collisions.get(form) === name) this.#collisions.delete(form)
   }
+}
+
+function failureOf(reason: unknown): KafkaError {
+  if (isCoordinationFailure(reason, 'storage-failure'))
+    return new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, reason.message, { cause: reason })
+  const message = reason instanceof Error ? reason.message : String(reason)
+  return new KafkaError(ErrorCode.NOT_CONTROLLER, `this broker is no longer the controller: ${message}`, {
+    cause: reason,
+  })
 }
 
 /** In order, each part within what one transaction may hold, the check of the epoch included. */

@@ -38,8 +38,8 @@ export class EmbeddedSession implements CoordinationSession {
   readonly #parts: SessionParts
   readonly #listeners = new Set<(state: SessionState) => void>()
   readonly #underWay = new Set<Abandon>()
-  /** Settles with the session's last write; never rejects. */
-  #lastWrite: Promise<unknown> = Promise.resolve()
+  /** Resolves when the session's last write has had its turn, whatever its caller was told. */
+  #lastWrite: Promise<void> = Promise.resolve()
   #state: SessionState = 'connected'
 
   constructor(parts: SessionParts) {
@@ -83,9 +83,11 @@ export class EmbeddedSession implements CoordinationSession {
 
   multi(operations: readonly Operation[]): Promise<OperationResult[]> {
     const { queue, id } = this.#parts
-    const outcome = new Promise<OperationResult[]>((resolve, reject) => {
+    return new Promise<OperationResult[]>((resolve, reject) => {
       this.#assertUsable()
       validateOperations(operations)
+      const turn = Promise.withResolvers<void>()
+      this.#lastWrite = turn.promise
       this.#underWay.add(reject)
       queue.submit({
         sessionId: id,
@@ -96,13 +98,12 @@ export class EmbeddedSession implements CoordinationSession {
         },
         done: (error, results) => {
           this.#underWay.delete(reject)
+          turn.resolve()
           if (error === null) resolve(results)
           else reject(error)
         },
       })
     })
-    this.#lastWrite = outcome.catch(() => null)
-    return outcome
   }
 
   /** As when the ensemble cannot be reached: what is under way fails with `connection-loss` and happens nevertheless. For tests. */

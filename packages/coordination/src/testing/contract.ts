@@ -197,6 +197,20 @@ export function testCoordinationTree(name: string, open: () => Promise<EngineUnd
     },
   )
 
+  contract(
+    'what was cut off while under way is decided when the session is connected again',
+    async ({ root, ...engine }, session) => {
+      const write = failureOf(session.multi([createNode(`${root}/x`)]))
+      await engine.disconnect(session)
+      const { failure } = await write
+      await engine.reconnect(session)
+      assert.equal(failure, 'connection-loss')
+      const isThere = (await session.exists(`${root}/x`)) !== null
+      await session.multi([isThere ? deleteNode(`${root}/x`) : createNode(`${root}/x`)])
+      assert.equal((await session.exists(`${root}/x`)) !== null, !isThere)
+    },
+  )
+
   contract('a read sees the writes of its session that were not awaited', async ({ root }, session) => {
     const first = session.multi([createNode(`${root}/a`, bytes('one'))])
     const second = session.multi([setNode(`${root}/a`, bytes('two'))])
