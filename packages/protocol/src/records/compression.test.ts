@@ -154,6 +154,21 @@ test('bytes after the end of the data are refused', () => {
   }
 })
 
+test('gzip members and zstd frames may follow each other', () => {
+  for (const codec of [Compression.GZIP, Compression.ZSTD]) {
+    const packed = compress(codec, text)
+    assert.ok(Buffer.concat([text, text]).equals(decompress(codec, Buffer.concat([packed, packed]), 2 * text.length)))
+    assert.throws(() => decompress(codec, Buffer.concat([packed, packed]), 2 * text.length - 1), isTooLarge)
+  }
+})
+
+test('zstd of thousands of tiny frames is refused', () => {
+  const frame = compress(Compression.ZSTD, Uint8Array.of(1))
+  const stream = (count: number) => Buffer.concat(Array.from({ length: count }, () => frame))
+  assert.equal(decompress(Compression.ZSTD, stream(900), mebibyte).length, 900)
+  assert.throws(() => decompress(Compression.ZSTD, stream(5000), mebibyte), isCorrupt)
+})
+
 test('a gzip trailer that lies about the size does no harm', () => {
   const packed = gzipSync(text)
   packed.writeUInt32LE(0xffff_ffff, packed.length - 4)

@@ -1,11 +1,14 @@
 /** gzip and zstd by `node:zlib`, bounded. Synchronous: for batches the asynchronous calls are 2-3 times slower. */
 import { corrupt, unpacksTooLarge } from './codec-errors.ts'
 import { zlib } from './zlib.ts'
+import { zstdFrame } from './zstd-frame.ts'
 
 /** Output is taken in pieces of at least this; the whole output in one piece saves copying it together. */
 const smallestPiece = 16 * 1024
 /** A size the data declares is believed up to this many times the size of the data. */
 const believableRatio = 64
+/** Writers of batches make one; each costs a call, so that thousands of tiny ones would hold up the thread. */
+const mostFrames = 1000
 
 /** `level` 1-9, or -1 for zlib's default. */
 export function gzipCompress(bytes: Uint8Array, level = -1): Uint8Array {
@@ -13,7 +16,7 @@ export function gzipCompress(bytes: Uint8Array, level = -1): Uint8Array {
 }
 
 export function gzipDecompress(bytes: Uint8Array, maxBytes: number): Uint8Array {
-  return bounded('gzip', zlib().gunzipSync, bytes, maxBytes, gzipDeclaredSize(bytes))
+  return bounded('gzip', zlib().gunzipSync, bytes, { maxBytes, expected: gzipDeclaredSize(bytes) })
 }
 
 /** `level` -131072…22. */
@@ -23,38 +26,41 @@ export function zstdCompress(bytes: Uint8Array, level = 3): Uint8Array {
 }
 
 export function zstdDecompress(bytes: Uint8Array, maxBytes: number): Uint8Array {
-  const declared = zstdDeclaredSize(bytes)
-  if (declared > maxBytes) throw unpacksTooLarge('zstd', maxBytes, declared)
-  return bounded('zstd', zlib().zstdDecompressSync, bytes, maxBytes, declared)
-}
-
-/** What the functions of `node:zlib` return when asked for `info`; their types do not know it. */
-interface WithInfo {
-  readonly buffer: Uint8Array
-  readonly engine: { readonly bytesWritten: number }
+  const pieces: Uint8Array[] = []
+  let frames = 0
+  let size = 0
+  for (let at = 0; at < bytes.length || at === 0;) {
+    if (++frames > mostFrames) throw corrupt('zstd', `it has more than ${mostFrames} frames`)
+    const { end, isSkippable, bound } = zstdFrame(bytes, at)
+    if (!isSkippable) {
+      const frame = at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end)
+      const piece = bounded('zstd', zlib().zstdDecompressSync, frame, { maxBytes: maxBytes - size, expected: bound })
+      pieces.push(piece)
+      size += piece.length
+    }
+    at = end
+  }
+  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, size)
 }
 
 function bounded(
   format: string,
-  decompress: (bytes: Uint8Array, options: { maxOutputLength: number; chunkSize: number; info: true }) => unknown,
+  decompress: (bytes: Uint8Array, options: { maxOutputLength: number; chunkSize: number }) => Uint8Array,
   bytes: Uint8Array,
-  maxBytes: number,
-  declared: number,
+  { maxBytes, expected }: { maxBytes: number; expected: number },
 ): Uint8Array {
-  const chunkSize = Math.max(smallestPiece, Math.min(declared + 1, bytes.length * believableRatio, maxBytes + 1))
-  let result: WithInfo
+  const chunkSize = Math.max(smallestPiece, Math.min(expected + 1, bytes.length * believableRatio, maxBytes + 1))
+  let unpacked: Uint8Array
   try {
-    result = decompress(bytes, { maxOutputLength: Math.max(1, maxBytes), chunkSize, info: true }) as WithInfo
+    unpacked = decompress(bytes, { maxOutputLength: Math.max(1, maxBytes), chunkSize })
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ERR_BUFFER_TOO_LARGE') throw unpacksTooLarge(format, maxBytes)
     throw corrupt(format, message, error)
   }
-  const unread = bytes.length - result.engine.bytesWritten
-  if (unread > 0) throw corrupt(format, `${unread} bytes follow its end`)
   // `maxOutputLength` cannot be 0.
-  if (result.buffer.length > maxBytes) throw unpacksTooLarge(format, maxBytes, result.buffer.length)
-  return result.buffer
+  if (unpacked.length > maxBytes) throw unpacksTooLarge(format, maxBytes, unpacked.length)
+  return unpacked
 }
 
 /** Size of the content by the trailer of a gzip stream; 0 when it is too short. May be a lie: a hint only. */
@@ -64,17 +70,12 @@ export function gzipDeclaredSize(bytes: Uint8Array): number {
   return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
 }
 
-/** Content size in the header of a zstd frame (RFC 8878 §3.1.1.1); 0 when it is not told. */
+/** What the first frame says or can at most unpack to; 0 when it is malformed. */
 export function zstdDeclaredSize(bytes: Uint8Array): number {
-  if (bytes.length < 6 || bytes[0] !== 0x28 || bytes[1] !== 0xb5 || bytes[2] !== 0x2f || bytes[3] !== 0xfd) return 0
-  const descriptor = bytes[4]!
-  const isSingleSegment = (descriptor & 0x20) !== 0
-  const sizeClass = descriptor >>> 6
-  const fieldBytes = sizeClass === 0 ? (isSingleSegment ? 1 : 0) : 1 << sizeClass
-  const dictionaryIdBytes = [0, 1, 2, 4][descriptor & 3]!
-  const at = 5 + (isSingleSegment ? 0 : 1) + dictionaryIdBytes
-  if (fieldBytes === 0 || at + fieldBytes > bytes.length) return 0
-  let size = 0
-  for (let index = fieldBytes - 1; index >= 0; index--) size = size * 0x100 + bytes[at + index]!
-  return sizeClass === 1 ? size + 256 : size
+  try {
+    return zstdFrame(bytes, 0).bound
+  } catch {
+    // Malformed: unpacking will say how.
+    return 0
+  }
 }
