@@ -51,13 +51,13 @@ test('a Produce with null records is answered', async () => {
   client.close()
 })
 
-test('200,000 names in one DeleteTopics do not keep the others waiting', async () => {
+test('60,000 names in one DeleteTopics do not keep the others waiting', async () => {
   await using broker = await TestBroker.start()
   const client = await broker.connect()
   const other = await broker.connect()
   const deletion = client.ask(DeleteTopics, 5, {
     timeoutMs: 30_000,
-    topicNames: Array.from({ length: 200_000 }, (_, at) => `no-such-topic-${at}`),
+    topicNames: Array.from({ length: 60_000 }, (_, at) => `no-such-topic-${at}`),
   })
   let answered = 0
   let longestMs = 0
@@ -73,7 +73,7 @@ test('200,000 names in one DeleteTopics do not keep the others waiting', async (
   const { responses } = await deletion
   isDone = true
   await watch
-  assert.equal(responses.length, 200_000)
+  assert.equal(responses.length, 60_000)
   assert.ok(responses.every(({ errorCode }) => errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION))
   assert.ok(answered > 3, `only ${answered} requests of another client were served meanwhile, one took ${longestMs} ms`)
   client.close()

@@ -19,12 +19,17 @@ import { failure } from './config-failure.ts'
 type Resource = Request<typeof DescribeConfigs>['resources'][number]
 type Result = ResponseInput<typeof DescribeConfigs>['results'][number]
 
-export const describeConfigs = handler(DescribeConfigs, (request, { broker }) => ({
+export const describeConfigs = handler(DescribeConfigs, (request, { version, broker }) => ({
   throttleTimeMs: 0,
-  results: request.resources.map((resource) => describe(resource, request, broker)),
+  results: request.resources.map((resource) => describe(resource, request, version, broker)),
 }))
 
-function describe(resource: Resource, request: Request<typeof DescribeConfigs>, broker: BrokerServices): Result {
+function describe(
+  resource: Resource,
+  request: Request<typeof DescribeConfigs>,
+  version: number,
+  broker: BrokerServices,
+): Result {
   const { resourceType, resourceName, configurationKeys } = resource
   try {
     const isWanted = (name: string): boolean =>
@@ -33,7 +38,7 @@ function describe(resource: Resource, request: Request<typeof DescribeConfigs>, 
       .filter(({ name }) => isWanted(name))
       .map((config) => ({
         ...config,
-        isDefault: config.configSource === ConfigSource.DEFAULT,
+        ...(version === 0 ? { isDefault: config.configSource === ConfigSource.DEFAULT } : {}),
         synonyms: request.includeSynonyms ? [...config.synonyms] : [],
         documentation: request.includeDocumentation ? config.documentation : null,
       }))

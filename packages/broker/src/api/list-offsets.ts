@@ -106,14 +106,15 @@ interface FoundOffset {
 async function find(log: PartitionLog, timestamp: bigint, readCommitted: boolean): Promise<FoundOffset | null> {
   const end = readCommitted ? log.lastStableOffset : log.highWatermark
   if (timestamp === latest) return { offset: end, timestamp: -1n, leaderEpoch: log.leaderEpochs.latest }
-  // Nothing is tiered: what is local is all there is, and all of it is still to be uploaded.
-  if (timestamp === earliest || timestamp === earliestLocal || timestamp === earliestPendingUpload)
+  // Nothing is tiered: what is local is all there is.
+  if (timestamp === earliest || timestamp === earliestLocal)
     return {
       offset: log.logStartOffset,
       timestamp: -1n,
       leaderEpoch: log.leaderEpochs.epochForOffset(log.logStartOffset),
     }
-  if (timestamp === latestTiered) return { offset: -1n, timestamp: -1n, leaderEpoch: -1 }
+  if (timestamp === latestTiered || timestamp === earliestPendingUpload)
+    return { offset: -1n, timestamp: -1n, leaderEpoch: -1 }
   const found = timestamp === maxTimestamp ? await log.maxTimestampOffset() : await log.offsetForTimestamp(timestamp)
   if (found === null || found.offset >= end) return null
   return {

@@ -1,0 +1,196 @@
+/** Each API is answered in each version it is advertised in: a field that a version lacks must not break the answer. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  AlterConfigs,
+  AlterReplicaLogDirs,
+  apiByKey,
+  ApiVersions,
+  CreatePartitions,
+  CreateTopics,
+  DeleteRecords,
+  DeleteTopics,
+  DescribeCluster,
+  DescribeConfigs,
+  DescribeLogDirs,
+  DescribeProducers,
+  DescribeTopicPartitions,
+  Fetch,
+  IncrementalAlterConfigs,
+  InitProducerId,
+  ListConfigResources,
+  ListOffsets,
+  Metadata,
+  OffsetForLeaderEpoch,
+  Produce,
+  ZERO_UUID,
+  type Api,
+} from '@millrace/protocol'
+import { batchOf, TestBroker } from '../testing/index.ts'
+
+const timeoutMs = 5000
+
+interface Known {
+  readonly version: number
+  readonly topicId: string
+}
+
+/** A request that succeeds where possible, and one that fails in every part: errors are answers too. */
+const requests = new Map<Api, (known: Known) => object[]>([
+  [
+    AlterConfigs as Api,
+    () =>
+      ['t', 'none'].map((resourceName) => ({
+        resources: [{ resourceType: 2, resourceName, configs: [] }],
+        validateOnly: false,
+      })),
+  ],
+  [AlterReplicaLogDirs as Api, () => [{ dirs: [{ path: '/none', topics: [{ name: 't', partitions: [0] }] }] }]],
+  [ApiVersions as Api, () => [{ clientSoftwareName: 'test', clientSoftwareVersion: '1' }]],
+  [
+    CreatePartitions as Api,
+    () =>
+      ['t', 'none'].map((name) => ({ topics: [{ name, count: 9, assignments: null }], timeoutMs, validateOnly: true })),
+  ],
+  [
+    CreateTopics as Api,
+    ({ version }) =>
+      [`new-${version}`, 't'].map((name) => ({
+        topics: [{ name, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }],
+        timeoutMs,
+      })),
+  ],
+  [
+    DeleteRecords as Api,
+    () =>
+      [0, 9].map((partitionIndex) => ({
+        topics: [{ name: 't', partitions: [{ partitionIndex, offset: -1n }] }],
+        timeoutMs,
+      })),
+  ],
+  [
+    DeleteTopics as Api,
+    ({ version }) => [
+      version >= 6
+        ? {
+            topics: [
+              { name: 'none', topicId: ZERO_UUID },
+              { name: null, topicId: 'abcdefghijklmnopqrstuA' },
+            ],
+            timeoutMs,
+          }
+        : { topicNames: ['none'], timeoutMs },
+    ],
+  ],
+  [DescribeCluster as Api, () => [{ includeClusterAuthorizedOperations: true }]],
+  [
+    DescribeConfigs as Api,
+    ({ version }) =>
+      [
+        [2, 't'],
+        [2, 'none'],
+        [4, '1'],
+        [8, '1'],
+        [32, 'group'],
+      ].map(([resourceType, resourceName]) => ({
+        resources: [{ resourceType, resourceName, configurationKeys: null }],
+        ...(version >= 1 ? { includeSynonyms: true } : {}),
+        ...(version >= 3 ? { includeDocumentation: true } : {}),
+      })),
+  ],
+  [DescribeLogDirs as Api, () => [{ topics: null }, { topics: [{ topic: 't', partitions: [0, 9] }] }]],
+  [DescribeProducers as Api, () => [{ topics: [{ name: 't', partitionIndexes: [0, 9] }] }]],
+  [DescribeTopicPartitions as Api, () => [{ topics: [{ name: 't' }, { name: 'none' }] }]],
+  [
+    Fetch as Api,
+    ({ version, topicId }) =>
+      [0n, 99n].map((fetchOffset) => ({
+        maxWaitMs: 0,
+        minBytes: 1,
+        ...(version >= 7 ? { sessionId: 0, sessionEpoch: 0, forgottenTopicsData: [] } : {}),
+        topics: [
+          {
+            ...(version >= 13 ? { topicId } : { topic: 't' }),
+            partitions: [0, 9].map((partition) => ({ partition, fetchOffset, partitionMaxBytes: 1000 })),
+          },
+        ],
+      })),
+  ],
+  [
+    IncrementalAlterConfigs as Api,
+    () =>
+      [
+        [2, 't', 'retention.ms'],
+        [2, 'none', 'no.such'],
+        [4, '', 'log.retention.ms'],
+      ].map(([resourceType, resourceName, name]) => ({
+        resources: [{ resourceType, resourceName, configs: [{ name, configOperation: 0, value: '1000' }] }],
+        validateOnly: true,
+      })),
+  ],
+  [
+    InitProducerId as Api,
+    () => [null, 'transactional', ''].map((transactionalId) => ({ transactionalId, transactionTimeoutMs: 1000 })),
+  ],
+  [ListConfigResources as Api, ({ version }) => [{ ...(version >= 1 ? { resourceTypes: [] } : {}) }]],
+  [
+    ListOffsets as Api,
+    ({ version }) =>
+      [-1n, -2n, -3n, -4n, -5n, -6n, -7n, 0n, 1n << 60n].map((timestamp) => ({
+        replicaId: -1,
+        topics: [
+          {
+            name: 't',
+            partitions: [0, 9].map((partitionIndex) => ({
+              partitionIndex,
+              timestamp,
+              ...(version === 0 ? { maxNumOffsets: 5 } : {}),
+            })),
+          },
+        ],
+      })),
+  ],
+  [Metadata as Api, ({ version }) => [{ topics: version === 0 ? [] : null }, { topics: [{ name: 't' }, { name: 'bad name' }] }]],
+  [
+    OffsetForLeaderEpoch as Api,
+    () => [
+      {
+        replicaId: -1,
+        topics: [{ topic: 't', partitions: [0, 9].map((partition) => ({ partition, leaderEpoch: 0 })) }],
+      },
+    ],
+  ],
+  [
+    Produce as Api,
+    ({ version, topicId }) =>
+      [1, 7].map((acks) => ({
+        acks,
+        timeoutMs,
+        topicData: [
+          {
+            ...(version >= 13 ? { topicId } : { name: 't' }),
+            partitionData: [0, 9].map((index) => ({ index, records: batchOf(['a']) })),
+          },
+        ],
+      })),
+  ],
+])
+
+test('every API is answered in every version that is advertised', async () => {
+  await using broker = await TestBroker.start()
+  const client = await broker.connect()
+  const { topics } = await client.ask(CreateTopics, 7, {
+    topics: [{ name: 't', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }],
+    timeoutMs,
+  })
+  const { topicId } = topics[0]!
+  const { apiKeys } = await client.ask(ApiVersions, 0, {})
+  for (const { apiKey, minVersion, maxVersion } of apiKeys) {
+    const api = apiByKey(apiKey)!
+    const requestsOf = requests.get(api)
+    assert.ok(requestsOf !== undefined, `${api.name} is served and not in this test`)
+    for (let version = minVersion; version <= maxVersion; version++)
+      for (const request of requestsOf({ version, topicId })) await client.ask(api, version, request as never)
+  }
+  client.close()
+})
