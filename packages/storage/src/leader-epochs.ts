@@ -199,7 +199,7 @@ export class LeaderEpochs {
     } finally {
       file.closeSync()
     }
-    this.#putInPlace(file)
+    this.#putInPlace('.now.tmp')
   }
 
   async #rewrite(): Promise<void> {
@@ -210,8 +210,8 @@ export class LeaderEpochs {
     } finally {
       file.closeSync()
     }
-    if (this.#isSuperseded) this.#options.disk.removeSync(file.path)
-    else this.#putInPlace(file)
+    if (this.#isSuperseded) this.#options.disk.removeSync(`${this.#path}.tmp`)
+    else this.#putInPlace('.tmp')
   }
 
   /** The two ways have files of their own, as one may overtake the other. */
@@ -224,8 +224,9 @@ export class LeaderEpochs {
     return file
   }
 
-  #putInPlace(file: DiskFile): void {
-    this.#options.disk.renameSync(file.path, this.#path)
+  /** By its name of now: the directory may have been renamed, with the file in it, since that was opened. */
+  #putInPlace(suffix: string): void {
+    this.#options.disk.renameSync(this.#path + suffix, this.#path)
     this.needsDirectorySync = true
   }
 
