@@ -144,7 +144,7 @@ func consume(job jobs.Job) (any, error) {
 }
 
 // By default metadata is kept for 6 s, and a new topic stays unknown that long.
-var transport = &kafka.Transport{MetadataTTL: 50 * time.Millisecond}
+var transport = &kafka.Transport{MetadataTTL: 500 * time.Millisecond}
 
 var client = &kafka.Client{
 	Addr: kafka.TCP(bootstrap), Timeout: 20 * time.Second,

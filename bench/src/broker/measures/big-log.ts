@@ -1,0 +1,36 @@
+// Restarts with a large log: first after SIGKILL, while there is something to recover, then after SIGTERM.
+import { Connection } from '../../wire/connection.ts'
+import { createTopics } from '../../wire/requests.ts'
+import { startTimeMs } from '../first-record.ts'
+import type { Measure } from '../measure.ts'
+import { warmPageCache } from '../page-cache.ts'
+import { produceLoad } from '../rdkafka-performance.ts'
+
+const topic = 'big-log'
+const partitions = 4
+const recordSize = 1024
+
+export const bigLog: Measure = {
+  name: 'big-log',
+  figures: [
+    { key: 'killedMs', title: 'restart with 10 GB of log after SIGKILL', target: 1 / 5 },
+    { key: 'stoppedMs', title: 'restart with 10 GB of log after SIGTERM', target: 1 / 5 },
+  ],
+  run: async (kind, environment) => {
+    const broker = await environment.start(kind)
+    await broker.ready()
+    {
+      using connection = await Connection.open(broker)
+      await createTopics(connection, [{ name: topic, partitions }])
+    }
+    const records = Math.ceil(environment.sizes.logBytes / recordSize)
+    warmPageCache(environment.directory, Math.min(environment.sizes.logBytes, 4e9))
+    await produceLoad({ bootstrap: broker.bootstrap, topic, partitions, records, recordSize })
+    await broker.kill()
+    const afterKill = await environment.start(kind)
+    const killedMs = await startTimeMs(afterKill, topic)
+    await afterKill.stop()
+    const stoppedMs = await startTimeMs(await environment.start(kind), topic)
+    return { killedMs, stoppedMs }
+  },
+}
