@@ -153,7 +153,10 @@ async function deletionWithin(
   const changed = Promise.withResolvers<boolean>()
   if ((await session.exists(path, () => changed.resolve(true))) === null) return true
   const timer = clock.after(timeoutMs, () => changed.resolve(false))
+  // A session that has ended hears of nothing; the next use of it says why.
+  const stopListening = session.onStateChange(() => changed.resolve(true))
   const isChanged = await changed.promise
   timer.cancel()
+  stopListening()
   return isChanged
 }

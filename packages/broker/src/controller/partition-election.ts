@@ -19,27 +19,24 @@ export const NO_STATE = -1
 /**
  * The partition's next state, or null when it stays as it is.
  *
- * Suspect and dead replicas leave the ISR, but its last member stays: it alone has every record. A leader that is alive, trusted and in
- * the ISR goes on; else the first in the assignment that is in the ISR and alive takes over, and may be the very one that has come back:
- * with a new leader epoch, since it may lack what it had acknowledged without a sync. When nobody in the ISR is alive there is no
- * leader, unless the topic allows an unclean election: then any replica alive, which must recover.
+ * Suspect and dead replicas leave the ISR. A leader that is left in it goes on; else the first in the assignment that is left takes over.
+ * When none is left, those in the old ISR alone can have every record, so the first of them that is alive leads, alone in sync, with a new
+ * leader epoch even if it was the leader before: it may lack what it had acknowledged without a sync. When none of them is alive the ISR
+ * waits for them, without a leader; unless the topic allows an unclean election: then any replica alive leads, and must recover.
  */
 export function nextPartitionState(partition: PartitionImage, facts: ElectionFacts): PartitionImage | null {
   if (partition.partitionEpoch === NO_STATE) return firstState(partition.replicas, facts)
   const trusted = partition.isr.filter((id) => facts.isAlive(id) && !facts.isSuspect(id))
-  let isr = trusted.length === 0 ? partition.isr : trusted.length === partition.isr.length ? partition.isr : trusted
   const goesOn = trusted.includes(partition.leader)
-  let leader = goesOn
-    ? partition.leader
-    : (partition.replicas.find((id) => isr.includes(id) && facts.isAlive(id)) ?? -1)
+  const isEligible = (id: number): boolean =>
+    trusted.length > 0 ? trusted.includes(id) : partition.isr.includes(id) && facts.isAlive(id)
+  let leader = goesOn ? partition.leader : (partition.replicas.find(isEligible) ?? -1)
   let { leaderRecovering } = partition
   if (leader === -1 && facts.allowsUnclean()) {
     leader = partition.replicas.find((id) => facts.isAlive(id)) ?? -1
-    if (leader !== -1) {
-      isr = [leader]
-      leaderRecovering = true
-    }
+    leaderRecovering ||= leader !== -1
   }
+  const isr = withSame(partition.isr, trusted.length > 0 ? trusted : leader === -1 ? partition.isr : [leader])
   const isNewTerm = leader !== partition.leader || (leader !== -1 && !goesOn)
   if (!isNewTerm && isr === partition.isr) return null
   return {
@@ -50,6 +47,11 @@ export function nextPartitionState(partition: PartitionImage, facts: ElectionFac
     isr,
     leaderRecovering,
   }
+}
+
+/** `before` when `after`, a part of it, is all of it: unchanged lists are shared between images. */
+function withSame(before: readonly number[], after: readonly number[]): readonly number[] {
+  return after.length === before.length && after.every((id, at) => id === before[at]) ? before : after
 }
 
 /** The state of a new partition: all live replicas are in sync, the first of them leads. null when none is alive. */
