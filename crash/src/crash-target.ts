@@ -29,7 +29,16 @@ export const partitions: readonly CrashPartition[] = ['synced', 'unsynced'].flat
   [0, 1].map((partition) => ({ topic, partition })),
 )
 
-/** `synced` promises to survive a crash of the system too. */
-export function topicConfig(topic: string): Readonly<Record<string, number>> {
-  return { segmentBytes: 1024 * 1024, indexIntervalBytes: 1024, ...(topic === 'synced' ? { flushMessages: 1 } : {}) }
+/** `synced` promises to survive a crash of the system too. Small segments, so that kills hit rolls as well. */
+export function topicProperties(topic: string): Readonly<Record<string, string>> {
+  const common = { 'segment.bytes': '1048576', 'index.interval.bytes': '1024' }
+  return topic === 'synced' ? { ...common, 'flush.messages': '1' } : common
 }
+
+/** The process ended before it answered. */
+export class TargetGoneError extends Error {
+  override readonly name = 'TargetGoneError'
+}
+
+/** Of log lines that tell what recovery did. */
+export const recoveryPattern = /recover|cut|truncat|torn|not clean/i

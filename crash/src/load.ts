@@ -1,11 +1,11 @@
 /** Appends to every partition, several at a time, until the target is gone. */
-import type { CrashTarget } from './crash-target.ts'
+import { TargetGoneError, type CrashTarget } from './crash-target.ts'
 import { valueOf, type Ledger } from './ledger.ts'
 
 const inFlight = 4
 const mostRecords = 20
 
-/** Resolves when every append has been answered or has failed; a target that dies fails all of them. */
+/** Resolves when the target is gone. @throws what an append fails with while it lives. */
 export async function applyLoad(
   target: CrashTarget,
   ledgers: readonly Ledger[],
@@ -26,8 +26,9 @@ async function appendUntilDead(target: CrashTarget, ledger: Ledger, random: (bou
     let offset: bigint
     try {
       offset = await target.append(ledger.partition, values)
-    } catch {
-      return
+    } catch (error) {
+      if (error instanceof TargetGoneError) return
+      throw error
     }
     ledger.acknowledge(first, count, offset)
   }

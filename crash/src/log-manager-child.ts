@@ -1,8 +1,8 @@
 /** The process that is killed: opens a LogManager in the directory given, appends and reads as it is told over IPC. */
 import { nodeRuntime, type Logger } from '@millrace/runtime'
 import { readRecords, RecordBatchBuilder, forEachBatch } from '@millrace/protocol'
-import { defaultLogConfig, LogManager, validateRecords, type PartitionLog } from '@millrace/storage'
-import { topicConfig, type StoredRecord } from './crash-target.ts'
+import { defaultLogConfig, LogManager, validateRecords, type LogConfig, type PartitionLog } from '@millrace/storage'
+import { topicProperties, type StoredRecord } from './crash-target.ts'
 
 export type Request =
   | { id: number; kind: 'append'; topic: string; partition: number; values: readonly string[] }
@@ -20,6 +20,16 @@ const topicId = 'Kz4yv2W1T8qY0AbCdEfGhA'
 const { clock, disk, random } = nodeRuntime()
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
+
+function configFor(topic: string): LogConfig {
+  const properties = topicProperties(topic)
+  return {
+    ...defaultLogConfig,
+    segmentBytes: Number(properties['segment.bytes']),
+    indexIntervalBytes: Number(properties['index.interval.bytes']),
+    flushMessages: Number(properties['flush.messages'] ?? defaultLogConfig.flushMessages),
+  }
+}
 
 function printingLogger(bound: object): Logger {
   const print = (level: string) => (message: string, fields?: object) =>
@@ -43,7 +53,7 @@ const manager = await LogManager.open({
   directories: [process.argv[2]!],
   nodeId: 1,
   clusterId: 'crash-test',
-  configFor: (topic) => ({ ...defaultLogConfig, ...topicConfig(topic) }),
+  configFor,
   // Often enough for a run of seconds.
   intervals: {
     initialTaskDelayMs: 20,

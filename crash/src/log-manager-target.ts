@@ -1,12 +1,18 @@
 /** A child process with nothing but a LogManager in it. */
 import { fork, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import type { CrashPartition, CrashTarget, StoredRecord } from './crash-target.ts'
+import {
+  recoveryPattern,
+  TargetGoneError,
+  type CrashPartition,
+  type CrashTarget,
+  type StoredRecord,
+} from './crash-target.ts'
 import type { Reply, Request } from './log-manager-child.ts'
 
 interface Waiter {
-  resolve(reply: Reply): void
-  reject(error: Error): void
+  readonly resolve: (reply: Reply) => void
+  readonly reject: (error: Error) => void
 }
 
 export class LogManagerTarget implements CrashTarget {
@@ -40,7 +46,7 @@ export class LogManagerTarget implements CrashTarget {
     this.#exited = new Promise((resolve) =>
       child.on('close', (code, signal) => {
         for (const { reject } of this.#waiting.values())
-          reject(new Error(`the process ended (${signal ?? code}):\n${this.#lines.slice(-20).join('\n')}`))
+          reject(new TargetGoneError(`the process ended (${signal ?? code}):\n${this.#lines.slice(-20).join('\n')}`))
         this.#waiting.clear()
         this.#child = null
         resolve()
@@ -68,7 +74,7 @@ export class LogManagerTarget implements CrashTarget {
   }
 
   #reply(id: number): Promise<Reply> {
-    if (this.#child === null) return Promise.reject(new Error('the process is gone'))
+    if (this.#child === null) return Promise.reject(new TargetGoneError('the process is gone'))
     return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }))
   }
 
@@ -83,7 +89,7 @@ export class LogManagerTarget implements CrashTarget {
   }
 
   recoveryLines(): readonly string[] {
-    return this.#lines.filter((line) => /recover|cut|truncat|torn/i.test(line))
+    return this.#lines.filter((line) => recoveryPattern.test(line))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { partitions, type CrashTarget } from './crash-target.ts'
+import { BrokerTarget } from './broker-target.ts'
+import { partitions, TargetGoneError, type CrashTarget } from './crash-target.ts'
 import { Ledger } from './ledger.ts'
 import { applyLoad } from './load.ts'
 import { LogManagerTarget } from './log-manager-target.ts'
@@ -14,7 +15,7 @@ const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '50' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    target: { type: 'string', default: 'log-manager' },
+    target: { type: 'string', default: 'broker' },
     verbose: { type: 'boolean', default: false },
   },
 })
@@ -24,7 +25,8 @@ const directory = mkdtempSync(join(tmpdir(), 'millrace-crash-'))
 
 function targetOf(name: string): CrashTarget {
   if (name === 'log-manager') return new LogManagerTarget(directory)
-  throw new Error(`--target: expected log-manager, got ${name}`)
+  if (name === 'broker') return new BrokerTarget(directory)
+  throw new Error(`--target: expected broker or log-manager, got ${name}`)
 }
 
 console.log(`crash test: ${rounds} rounds, seed ${options.seed}, target ${options.target}`)
@@ -35,7 +37,9 @@ await using target = targetOf(options.target)
 for (let round = 1; round <= rounds; round++) {
   if (random(5) === 0) {
     // A kill in the middle of a recovery must not harm the next one.
-    const starting = target.start().catch(() => {})
+    const starting = target.start().catch((error: unknown) => {
+      if (!(error instanceof TargetGoneError)) throw error
+    })
     await sleep(random(250))
     await target.kill()
     await starting

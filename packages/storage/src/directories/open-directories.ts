@@ -1,6 +1,5 @@
 /** The start: take the directories, see that they are ours, open all logs in all of them at once. */
 import type { Disk, Logger, Random } from '@millrace/runtime'
-import { isDiskFailure } from './io-error.ts'
 import { loadLogs, type LoadedLogs, type LoadOptions } from './load-logs.ts'
 import type { HostedLog, LogDirectory } from './log-directory.ts'
 import {
