@@ -12,6 +12,7 @@ import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, statSync
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { nodeBuiltins } from './package/node-builtins.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const output = join(root, 'dist')
@@ -97,15 +98,12 @@ async function bundle() {
     external: nativeDependencies(),
     // Node 22 has `await using` only after lowering, and not the stacks.
     inject: [join(root, 'scripts/package/disposable-stack.mjs')],
+    plugins: [nodeBuiltins],
     outdir: join(staging, 'dist'),
     chunkNames: 'chunk-[hash]',
     legalComments: 'none',
     metafile: true,
     logLevel: 'warning',
-    // Bundled CommonJS packages ask for Node's modules with `require`.
-    banner: {
-      js: "import { createRequire as millraceCreateRequire } from 'node:module'; const require = millraceCreateRequire(import.meta.url);",
-    },
   })
   return result.metafile
 }

@@ -14,8 +14,6 @@ if (found[0] < wanted[0] || (found[0] === wanted[0] && found[1] < wanted[1])) {
   )
   process.exit(1)
 }
-// Compiled code of the last run saves a good part of the start.
-require('node:module').enableCompileCache()
 import('../dist/command.js').catch(function (error) {
   console.error(error)
   process.exit(1)
