@@ -128,10 +128,10 @@ async function openLog(
  */
 function readTopicId(disk: Disk, partitionDirectory: string, logger: Logger): string | null {
   const path = `${partitionDirectory}/${partitionMetadataFile}`
-  if (!disk.existsSync(path)) return null
   try {
     return decodePartitionMetadata(disk.readFileSync(path), path)
   } catch (error) {
+    if ((error as { code?: unknown }).code === 'ENOENT') return null
     if (!(error instanceof MalformedPartitionMetadataError)) throw error
     logger.warn('Ignoring a malformed partition.metadata', { error })
     return null
