@@ -31,6 +31,7 @@ const run = (command, args, options = {}) => {
   )
   process.exit(1)
 }
+const byName = (one, other) => (one < other ? -1 : 1)
 const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'))
 
 rmSync(output, { recursive: true, force: true })
@@ -149,7 +150,7 @@ function declarationOf(specifier, importer) {
 function writeManifest() {
   const { name, version, description, license, engines } = ours.get('millrace').manifest
   const dependencies = {}
-  for (const dependency of nativeDependencies().toSorted())
+  for (const dependency of nativeDependencies().toSorted(byName))
     dependencies[dependency] = readJson(join(root, 'node_modules', dependency, 'package.json')).version
   const manifest = {
     name,
@@ -178,7 +179,7 @@ function writeThirdPartyLicences({ inputs }) {
     const name = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1]
     if (name !== undefined && !ours.has(name)) names.add(name)
   }
-  const texts = [...names].toSorted().map((name) => {
+  const texts = [...names].toSorted(byName).map((name) => {
     const directory = join(root, 'node_modules', name)
     const file = ['LICENSE', 'LICENSE.md', 'LICENSE.txt', 'license'].find((one) => existsSync(join(directory, one)))
     if (file === undefined) throw new Error(`${name} is bundled but has no licence file`)
