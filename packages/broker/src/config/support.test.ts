@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { brokerConfigs } from './broker-configs.ts'
+import { supportOf } from './support.ts'
+
+const source = join(import.meta.dirname, '..')
+/** Files that name settings without acting on them. */
+const onlyNames =
+  /\.test\.ts$|config[/\\](definitions|support|broker-config-rules|group-configs|alter-configs|dynamic-configs|broker-configs)/
+
+/** Names of settings in quotes, by file. */
+function namedInSources(): Map<string, string> {
+  const named = new Map<string, string>()
+  for (const file of globSync('**/*.ts', { cwd: source })) {
+    if (onlyNames.test(file)) continue
+    for (const [, name] of readFileSync(join(source, file), 'utf8').matchAll(/'([a-z]+(?:\.[a-z0-9]+)*)'/g))
+      if (Object.hasOwn(brokerConfigs, name!)) named.set(name!, file)
+  }
+  return named
+}
+
+test('a setting that is called honoured is read somewhere', () => {
+  const named = namedInSources()
+  const unread = Object.keys(brokerConfigs).filter((name) => supportOf(name) === 'honoured' && !named.has(name))
+  assert.deepEqual(unread, [])
+})
+
+test('a setting that the broker reads is called honoured', () => {
+  const unsaid = [...namedInSources()].filter(
+    ([name, file]) => !file.startsWith('config') && supportOf(name) !== 'honoured',
+  )
+  assert.deepEqual(unsaid, [])
+})
+
+test('every setting has its place', () => {
+  assert.equal(supportOf('num.io.threads'), 'harmless')
+  assert.equal(supportOf('sasl.enabled.mechanisms'), 'no effect yet')
+  assert.equal(supportOf('super.users'), 'no effect yet')
+  assert.equal(supportOf('controller.quorum.voters'), 'KRaft only')
+  assert.equal(supportOf('zookeeper.session.timeout.ms'), 'removed from Kafka')
+  assert.equal(supportOf('made.up'), 'unknown')
+})
