@@ -260,6 +260,51 @@ test('a crash of the system right after the creation may cost the topic id, neve
   }
 })
 
+for (const kind of ['process', 'system'] as const)
+  test(`a crash of the ${kind} while a topic is deleted and made again leaves the one or the other`, async () => {
+    for (let seed = 1; seed <= 80; seed++) {
+      const world = new LogWorld(seed)
+      world.configs.set('t', { retentionMs: -1, flushMessages: 1, fileDeleteDelayMs: 5 })
+      const first = await world.open()
+      const old = first.getOrCreate('t', 0, topicId)
+      for (let i = 0; i < 5; i++) await world.run(append(old, [`old${i}`]))
+      old.deleteRecordsBefore(3n)
+      // The checkpoints know the old log, its start too.
+      await world.simulation.time.advance(100_000)
+      let acknowledged = 0
+      const recreate = async (): Promise<void> => {
+        first.remove('t', 0)
+        const fresh = first.getOrCreate('t', 0, otherTopicId)
+        for (let i = 0; i < 10; i++) {
+          await append(fresh, [`new${i}`])
+          acknowledged++
+        }
+      }
+      void recreate()
+      await world.simulation.time.advance(world.simulation.random.next() * 40)
+      if (kind === 'process') world.host.crashProcess()
+      else world.host.crash()
+      const again = await world.open()
+      const found = again.get('t', 0)!
+      const values = [...readAll(found).values()]
+      if (again.topicIdOf('t', 0) === topicId) {
+        assert.equal(acknowledged, 0, `seed ${seed}`)
+        assert.deepEqual(values.slice(-2), ['old3', 'old4'], `seed ${seed}`)
+      } else {
+        assert.equal(again.topicIdOf('t', 0), otherTopicId, `seed ${seed}`)
+        assert.ok(values.length >= acknowledged, `seed ${seed}: ${acknowledged} acknowledged, ${values.length} found`)
+        assert.deepEqual(
+          values,
+          Array.from(values, (_, i) => `new${i}`),
+          `seed ${seed}`,
+        )
+      }
+      await world.simulation.time.advance(1000)
+      assert.deepEqual(world.partitionNames('/a'), ['t-0'], `seed ${seed}`)
+      await world.run(again.close())
+    }
+  })
+
 test('DescribeLogDirs tells sizes, lags and space', async () => {
   const world = new LogWorld()
   const logs = await world.open({ directories: ['/a', '/b'] })

@@ -1,6 +1,7 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { MemoryDisk } from '@millrace/runtime'
+import { simulation } from '@millrace/runtime/testing'
 import fc from 'fast-check'
 import { isSameBoot, writeBootMarker } from './boot-marker.ts'
 import { takeCleanShutdownMarker, writeCleanShutdownMarker } from './clean-shutdown-marker.ts'
@@ -117,22 +118,49 @@ test('a checkpoint file is only written when it would change', async () => {
   assert.equal(text(disk.readFileSync('/d/c')), '0\n1\na 0 13\n')
 })
 
-test('a checkpoint whose write failed is written again with the same offsets', async () => {
-  class Failing extends MemoryDisk {
-    failures = 1
-    override async replaceFile(path: string, content: Uint8Array): Promise<void> {
-      if (this.failures-- > 0) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
-      await super.replaceFile(path, content)
-    }
-  }
-  const disk = new Failing()
+test('a checkpoint whose write failed is written again with the same offsets', () => {
+  const disk = simulation(1).disk()
   disk.makeDirectorySync('/d')
   const checkpoint = new OffsetCheckpoint(disk, '/d/c')
   const offsets = new Map([['a 0', 1n]])
-  await assert.rejects(
-    checkpoint.write(() => offsets),
-    { code: 'ENOSPC' },
-  )
-  assert.equal(await checkpoint.write(() => offsets), true)
+  disk.fail({ operation: 'rename', code: 'ENOSPC', times: 1 })
+  assert.throws(() => checkpoint.writeNow(offsets), { code: 'ENOSPC' })
+  assert.equal(checkpoint.mentions('a 0'), false)
+  checkpoint.writeNow(offsets)
   assert.deepEqual(new OffsetCheckpoint(disk, '/d/c').read(), offsets)
+})
+
+test('a write that is overtaken comes to nothing', async () => {
+  const world = simulation(1)
+  const disk = world.disk()
+  disk.makeDirectorySync('/d')
+  const checkpoint = new OffsetCheckpoint(disk, '/d/c')
+  const slow = checkpoint.write(() => new Map([['old 0', 1n]]))
+  await Promise.resolve()
+  assert.equal(checkpoint.mentions('old 0'), true)
+  checkpoint.writeNow(new Map([['new 0', 2n]]))
+  assert.equal(await world.time.run(slow), false)
+  assert.equal(checkpoint.mentions('old 0'), false)
+  assert.equal(text(disk.readFileSync('/d/c')), '0\n1\nnew 0 2\n')
+  assert.deepEqual(
+    disk.listSync('/d').map(({ name }) => name),
+    ['c'],
+  )
+  assert.equal(await world.time.run(checkpoint.write(() => new Map([['newer 0', 3n]]))), true)
+})
+
+test('whatever the moment of a crash, the old offsets or the new are there', async () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const world = simulation(seed)
+    const disk = world.disk()
+    disk.makeDirectorySync('/d')
+    disk.syncDirectorySync('/')
+    const checkpoint = new OffsetCheckpoint(disk, '/d/c')
+    checkpoint.writeNow(new Map([['a 0', 1n]]))
+    void checkpoint.write(() => new Map([['a 0', 2n]]))
+    await world.time.advance(world.random.next() * 8)
+    disk.crash()
+    const found = new OffsetCheckpoint(disk, '/d/c').read().get('a 0')
+    assert.ok(found === 1n || found === 2n, `seed ${seed}: ${found}`)
+  }
 })

@@ -47,7 +47,8 @@ export interface LogDirectoryOptions {
   readonly onFailure: (directory: LogDirectory, error: Error, lost: readonly HostedLog[]) => void
 }
 
-export type CheckpointName = 'recovery-point' | 'log-start-offset' | 'high-watermark'
+const checkpointNames = ['recovery-point', 'log-start-offset', 'high-watermark'] as const
+export type CheckpointName = (typeof checkpointNames)[number]
 
 const settleConcurrency = 4
 
@@ -218,7 +219,7 @@ export class LogDirectory {
     this.#unsettled.delete(hosted)
   }
 
-  /** Removes what the checkpoints say of a log that has just gone, before another one of its name has records. */
+  /** Removes what the checkpoints say of a log that has just gone. */
   writeCheckpointsSoon(): void {
     if (this.#checkpointsScheduled) return
     this.#checkpointsScheduled = true
@@ -230,15 +231,24 @@ export class LogDirectory {
 
   /** All three; each only when it changes. */
   async writeCheckpoints(): Promise<void> {
-    await this.writeCheckpoint('log-start-offset')
-    await this.writeCheckpoint('recovery-point')
-    await this.writeCheckpoint('high-watermark')
+    for (const name of checkpointNames) await this.writeCheckpoint(name)
   }
 
   /** Writes a checkpoint if it would differ from the file. A failure takes the directory offline. */
   async writeCheckpoint(name: CheckpointName): Promise<void> {
     if (!this.isOnline) return
     await this.guardAsync(() => this.#checkpoints[name].write(() => this.#offsets(name)))
+  }
+
+  /**
+   * Before a log is made: what the checkpoints still say of an earlier log of the same name must not be taken for its own. Durable when
+   * it returns. Nearly always there is nothing to do, as a removal has the checkpoints written at the end of its turn.
+   */
+  forgetOffsetsOf(key: string): void {
+    for (const name of checkpointNames) {
+      const checkpoint = this.#checkpoints[name]
+      if (checkpoint.mentions(key)) checkpoint.writeNow(this.#offsets(name))
+    }
   }
 
   #offsets(name: CheckpointName): Map<string, bigint> {

@@ -57,8 +57,10 @@ export class LogMaker {
     const { disk, clock, random } = services
     const name = isFuture ? futureDirectoryName(topic, partition, random) : partitionDirectoryName(topic, partition)
     const path = `${directory.path}/${name}`
+    const key = partitionKey(topic, partition)
     directory.attempt(`creating ${name}`, () => {
       if (disk.existsSync(path)) throw existsError(path)
+      directory.forgetOffsetsOf(key)
       disk.makeDirectorySync(path)
       if (topicId !== null) writePartitionMetadata(disk, path, topicId)
     })
@@ -74,7 +76,6 @@ export class LogMaker {
       ...(maxTransactionTimeoutMs === undefined ? undefined : { maxTransactionTimeoutMs }),
       onFailure: (error) => directory.fail(error),
     })
-    const key = partitionKey(topic, partition)
     const hosted: HostedLog = { log, key, directory, isFuture, topicId, lastFlushMs: clock.monotonicMs() }
     books.add(hosted)
     directory.markUnsettled(hosted)

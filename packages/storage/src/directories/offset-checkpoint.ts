@@ -3,7 +3,8 @@
  * `log-start-offset-checkpoint`. The text form of text-checkpoint.ts with lines `<topic> <partition> <offset>`.
  * Source: Kafka's OffsetCheckpointFile.
  */
-import type { Disk } from '@millrace/runtime'
+import { dirname } from 'node:path'
+import type { Disk, DiskFile } from '@millrace/runtime'
 import {
   checkpointInteger,
   CorruptCheckpointError,
@@ -34,11 +35,18 @@ export function decodeOffsetCheckpoint(bytes: Uint8Array, path: string): Map<str
   return offsets
 }
 
-/** One checkpoint file, replaced as a whole and only when its content would change. */
+/**
+ * One checkpoint file, replaced as a whole and only when its content would change.
+ * Invariant: after a crash at any moment the file says what `#onDisk` says, or what `#underWay` says.
+ */
 export class OffsetCheckpoint {
   readonly path: string
   readonly #disk: Disk
-  #written: PartitionOffsets = new Map()
+  #onDisk: PartitionOffsets = new Map()
+  /** Being written by `write`. */
+  #underWay: PartitionOffsets | null = null
+  /** `writeNow` has overtaken the write under way, which then comes to nothing. */
+  #isOvertaken = false
   #lastWrite: Promise<unknown> = Promise.resolve()
 
   constructor(disk: Disk, path: string) {
@@ -50,24 +58,69 @@ export class OffsetCheckpoint {
   read(): Map<string, bigint> {
     if (!this.#disk.existsSync(this.path)) return new Map()
     const offsets = decodeOffsetCheckpoint(this.#disk.readFileSync(this.path), this.path)
-    this.#written = new Map(offsets)
+    this.#onDisk = new Map(offsets)
     return offsets
+  }
+
+  /** Whether the next start may find an offset for this partition. */
+  mentions(key: string): boolean {
+    return this.#onDisk.has(key) || this.#underWay?.has(key) === true
   }
 
   /**
    * Replaces the file by what `offsets` returns; writes come one after another, each with the offsets of its own time. Returns whether
-   * there was something to write. @throws the disk's error; then the old file is still there.
+   * the file was replaced. @throws the disk's error; then the old file is still there.
    */
   write(offsets: () => PartitionOffsets): Promise<boolean> {
-    const written = this.#lastWrite.then(async () => {
-      const wanted = offsets()
-      if (sameOffsets(this.#written, wanted)) return false
-      await this.#disk.replaceFile(this.path, encodeOffsetCheckpoint(wanted))
-      this.#written = wanted
-      return true
-    })
+    const written = this.#lastWrite.then(() => this.#write(offsets()))
     this.#lastWrite = written.catch(() => false)
     return written
+  }
+
+  async #write(wanted: PartitionOffsets): Promise<boolean> {
+    if (sameOffsets(this.#onDisk, wanted)) return false
+    const temporary = `${this.path}.tmp`
+    this.#isOvertaken = false
+    this.#underWay = wanted
+    try {
+      const file = this.#openNew(temporary, wanted)
+      try {
+        await file.sync()
+      } finally {
+        file.closeSync()
+      }
+      if (this.#isOvertaken) this.#disk.removeSync(temporary)
+      else this.#putInPlace(temporary, wanted)
+      return !this.#isOvertaken
+    } finally {
+      this.#underWay = null
+    }
+  }
+
+  /** As `write`, but durable when it returns. A write under way is dropped. */
+  writeNow(wanted: PartitionOffsets): void {
+    const temporary = `${this.path}.now.tmp`
+    this.#isOvertaken = true
+    const file = this.#openNew(temporary, wanted)
+    try {
+      file.syncSync()
+    } finally {
+      file.closeSync()
+    }
+    this.#putInPlace(temporary, wanted)
+  }
+
+  #openNew(temporary: string, offsets: PartitionOffsets): DiskFile {
+    const file = this.#disk.openSync(temporary, 'create')
+    file.truncateSync(0)
+    file.writeSync([encodeOffsetCheckpoint(offsets)], 0)
+    return file
+  }
+
+  #putInPlace(temporary: string, offsets: PartitionOffsets): void {
+    this.#disk.renameSync(temporary, this.path)
+    this.#disk.syncDirectorySync(dirname(this.path))
+    this.#onDisk = offsets
   }
 }
 
