@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { advertisedApis } from './brokers/api-versions-probe.ts'
 import { cacheRoot, repositoryRoot } from './cache.ts'
 import { checkAdmin } from './checks/admin.ts'
 import { checkConsuming } from './checks/consume.ts'
@@ -38,7 +39,15 @@ async function runChecks(options: Options, report: Report, directory: string): P
   await broker.ready()
   const scratchDirectory = join(directory, 'scratch')
   mkdirSync(scratchDirectory)
-  const context: Context = { broker, report, written: [], corpusStartMs: Date.now() - 3_600_000, scratchDirectory }
+  const apis = await advertisedApis(broker.host, broker.port)
+  const context: Context = {
+    broker,
+    apis,
+    report,
+    written: [],
+    corpusStartMs: Date.now() - 3_600_000,
+    scratchDirectory,
+  }
   const clients = await openClients(options, report, broker.bootstrap)
   try {
     for (const open of clients) {

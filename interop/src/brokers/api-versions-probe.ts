@@ -1,21 +1,39 @@
-// Asking a port whether a Kafka broker answers there.
+// Asking a port whether a Kafka broker answers there, and which APIs it has.
 import { connect } from 'node:net'
 
 /** ApiVersions v0, correlation id 1, no client id: the one request that every broker answers at any time. */
 const apiVersionsRequest = Buffer.from('0000000a' + '0012' + '0000' + '00000001' + 'ffff', 'hex')
 
-/** Whether an ApiVersions request to this address is answered now. */
-export function answersApiVersions(host: string, port: number, timeoutMs = 2000): Promise<boolean> {
+/** The response's frame without its length, or null when none came. */
+function askApiVersions(host: string, port: number, timeoutMs: number): Promise<Buffer | null> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, noDelay: true })
-    const finish = (answered: boolean) => {
+    let received = Buffer.alloc(0)
+    const finish = (frame: Buffer | null) => {
       socket.destroy()
-      resolve(answered)
+      resolve(frame)
     }
-    socket.setTimeout(timeoutMs, () => finish(false))
+    socket.setTimeout(timeoutMs, () => finish(null))
     socket.on('connect', () => socket.write(apiVersionsRequest))
-    socket.on('data', () => finish(true))
-    socket.on('error', () => finish(false))
-    socket.on('close', () => resolve(false))
+    socket.on('data', (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk])
+      if (received.length >= 4 && received.length >= 4 + received.readInt32BE(0)) finish(received.subarray(4))
+    })
+    socket.on('error', () => finish(null))
+    socket.on('close', () => resolve(null))
   })
+}
+
+/** Whether an ApiVersions request to this address is answered now. */
+export async function answersApiVersions(host: string, port: number, timeoutMs = 2000): Promise<boolean> {
+  return (await askApiVersions(host, port, timeoutMs)) !== null
+}
+
+/** Keys of the APIs that the broker advertises. @throws Error when it does not answer. */
+export async function advertisedApis(host: string, port: number): Promise<ReadonlySet<number>> {
+  const frame = await askApiVersions(host, port, 5000)
+  if (frame === null) throw new Error(`${host}:${port} does not answer ApiVersions`)
+  // correlation id, error code, count, then key, oldest and newest version of each
+  const count = frame.readInt32BE(6)
+  return new Set(Array.from({ length: count }, (_, i) => frame.readInt16BE(10 + i * 6)))
 }

@@ -24,7 +24,9 @@ export async function checkOffsets(context: Context): Promise<void> {
 
   const startMs = Date.now()
   await check('kafka-producer-perf-test', async () => {
-    await tool('kafka-topics', [...server, '--create', '--topic', topic, '--partitions', '3'])
+    // Small segments, so that kafka-dump-log sees rolled ones with their indexes and producer snapshots.
+    const options = ['--partitions', '3', '--config', 'segment.bytes=1048576']
+    await tool('kafka-topics', [...server, '--create', '--topic', topic, ...options])
     const load = ['--num-records', String(recordCount), '--record-size', String(recordSize), '--throughput', '-1']
     const properties = ['acks=all', 'linger.ms=5', `batch.size=${batchLimit}`, 'compression.type=lz4']
     const output = await tool('kafka-producer-perf-test', [
