@@ -203,6 +203,8 @@ class Loader<Log> {
       const result = await this.#scan(segment, 0)
       end = result.endOffset
       done++
+      // The active one is complete when it is rolled or closed, as ever.
+      if (segment !== segments.active) segment.seal()
       if (result.cutBytes === 0 && !this.#isEndMissing(segment, end)) continue
       this.#dropBehind(segment)
       break

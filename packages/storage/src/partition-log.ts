@@ -583,8 +583,10 @@ export class PartitionLog {
     this.#writtenEndOffset = endOffset
     if (segment !== this.#segments.active) {
       if (segment.writtenBytes === segment.sizeBytes) this.#sealRolled(segment)
-    } else if (!this.leaderEpochs.isPersisted(endOffset)) void this.leaderEpochs.persist(endOffset)
-    else if (segment.wantsIndexFlush) segment.flushIndexes()
+    } else if (segment.wantsIndexFlush) {
+      if (this.leaderEpochs.isPersisted(endOffset)) segment.flushIndexes()
+      else void this.leaderEpochs.persist(endOffset)
+    }
   }
 
   /** @internal for StagedAppends */

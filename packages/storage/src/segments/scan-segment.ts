@@ -63,7 +63,6 @@ export async function scanSegment({
     problem ??= cursor.problem
     const cutBytes = fileBytes - endPosition
     if (cutBytes > 0) scanner.cut(endPosition, endOffset)
-    segment.seal()
     return {
       endOffset,
       cutBytes,
