@@ -9,6 +9,7 @@ import {
 } from '../config/alter-configs.ts'
 import type { ConfigTexts } from '../config/broker-config.ts'
 import { entityOf, isStoredResource, ResourceType, type StoredResourceType } from '../config/config-resources.ts'
+import { topicNameProblem } from '../controller/topic-names.ts'
 import type { BrokerServices } from '../server/broker-services.ts'
 import { failure, type ConfigResource } from './config-failure.ts'
 
@@ -66,6 +67,7 @@ async function alterResource(
       ErrorCode.INVALID_REQUEST,
       `Unexpected broker id, expected ${nodeId}, but received ${resourceName}`,
     )
+  if (resourceType === ResourceType.TOPIC) assertTopicName(resourceName)
   const resource = { type: resourceType, name: resourceName }
   await controller.alterConfigs(
     { type: entityOf(resourceType) as 'topics' | 'brokers' | 'groups' | 'client-metrics', name: resourceName },
@@ -76,6 +78,12 @@ async function alterResource(
     },
     { validateOnly },
   )
+}
+
+function assertTopicName(name: string): void {
+  if (name === '') throw new KafkaError(ErrorCode.INVALID_REQUEST, 'Default topic resources are not allowed.')
+  const problem = topicNameProblem(name)
+  if (problem !== null) throw new KafkaError(ErrorCode.INVALID_TOPIC_EXCEPTION, problem)
 }
 
 const levels: readonly string[] = ['FATAL', 'ERROR', 'WARN', 'INFO', 'DEBUG', 'TRACE']
