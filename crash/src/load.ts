@@ -20,7 +20,7 @@ async function appendUntilDead(target: CrashTarget, ledger: Ledger, random: (bou
   for (;;) {
     const count = 1 + random(mostRecords)
     // Now and then a batch of many pages, of which a kill may leave some.
-    const sizeBytes = random(30) === 0 ? 20_000 + random(30_000) : 20 + random(200)
+    const sizeBytes = random(12) === 0 ? 20_000 + random(30_000) : 20 + random(200)
     const first = ledger.send(count)
     const values = Array.from({ length: count }, (_, i) => valueOf(first + i, sizeBytes))
     let offset: bigint

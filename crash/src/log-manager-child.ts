@@ -76,10 +76,17 @@ process.on('message', (message) => {
       if (request.kind === 'append') reply({ id, offset: await append(log, request.values) })
       else reply({ id, records: read(log, request.offset) })
     })
-    .catch((error: unknown) => reply({ id, error: String(error instanceof Error ? error.stack : error) }))
+    .catch((error: unknown) => {
+      // Like a client of a broker that goes: no answer.
+      if (!isStopping) reply({ id, error: String(error instanceof Error ? error.stack : error) })
+    })
 })
 
-process.once('SIGTERM', () => void manager.close().then(() => process.exit(0)))
+let isStopping = false
+process.once('SIGTERM', () => {
+  isStopping = true
+  void manager.close().then(() => process.exit(0))
+})
 reply({ id: 0 })
 
 async function append(log: PartitionLog, values: readonly string[]): Promise<bigint> {
