@@ -33,7 +33,6 @@ export const defaultIntervals: LogManagerIntervals = {
 export interface LostPartition {
   readonly topic: string
   readonly partition: number
-  readonly isFuture: boolean
 }
 
 export interface DirectoryFailure {
@@ -42,8 +41,10 @@ export interface DirectoryFailure {
   /** `directory.id`; null when it failed before that was known. */
   readonly directoryId: string | null
   readonly error: Error
-  /** Empty when the directory failed while it was opened: then nobody knows what is in it. */
+  /** Partitions without a log now. Empty when the directory failed while it was opened: then nobody knows what is in it. */
   readonly lost: readonly LostPartition[]
+  /** Copies that AlterReplicaLogDirs was making there; their partitions go on where they are. */
+  readonly lostCopies: readonly LostPartition[]
   /** Directories still online. 0: the broker must stop. */
   readonly remaining: number
 }

@@ -24,14 +24,15 @@ import {
   type DescribedDirectory,
   type HostedPartition,
   type LogManagerOptions,
+  type LostPartition,
 } from './log-manager-options.ts'
 import { createLogServices, type LogServices } from './log-services.ts'
 import type { PartitionLog } from './partition-log.ts'
 
 export interface CreateLogOptions {
   /**
-   * The partition has just been assigned to this broker, so that its log cannot be in a directory that is offline. Otherwise, with a
-   * directory offline, an absent log is not made. Default false.
+   * The partition has just been assigned to this broker, so that its log cannot be in a directory that is offline; one of its name there is
+   * of an earlier topic. Otherwise, with a directory offline, an absent log is not made. Default false.
    */
   readonly isNew?: boolean
 }
@@ -46,7 +47,7 @@ export class LogManager implements AsyncDisposable {
   readonly #purge: Purge
   readonly #retirement: Retirement
   readonly #moves: ReplicaMoves
-  /** Lost with a directory, by key, until the end. */
+  /** Lost with a directory, by key, until the end or a new topic of the name. */
   readonly #lost = new Set<string>()
   /** Where AlterReplicaLogDirs wants partitions that do not exist here yet; by key. */
   readonly #preferred = new Map<string, LogDirectory>()
@@ -186,8 +187,11 @@ export class LogManager implements AsyncDisposable {
 
   #create(topic: string, partition: number, topicId: string | null, { isNew = false }: CreateLogOptions): PartitionLog {
     const key = partitionKey(topic, partition)
-    this.#requireNotLost(topic, partition)
-    if (!isNew) this.#books.requireAllOnline(`${topic}-${partition}`)
+    if (isNew) this.#lost.delete(key)
+    else {
+      this.#requireNotLost(topic, partition)
+      this.#books.requireAllOnline(`${topic}-${partition}`)
+    }
     const preferred = this.#preferred.get(key)
     const directories = preferred?.isOnline === true ? [preferred] : this.#books.byFewestLogs()
     const { log } = this.#maker.createInFirst(directories, { topic, partition, topicId, isFuture: false })
@@ -334,7 +338,8 @@ export class LogManager implements AsyncDisposable {
       directory: directory.path,
       directoryId: directory.id,
       error,
-      lost: lost.map(({ log: { topic, partition }, isFuture }) => ({ topic, partition, isFuture })),
+      lost: lost.filter(({ isFuture }) => !isFuture).map(partitionOf),
+      lostCopies: lost.filter(({ isFuture }) => isFuture).map(partitionOf),
       remaining: this.#books.onlineDirectories.length,
     })
   }
@@ -363,4 +368,8 @@ export class LogManager implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
+}
+
+function partitionOf({ log: { topic, partition } }: HostedLog): LostPartition {
+  return { topic, partition }
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { DiskOperation } from '@millrace/runtime/testing'
 import type { PartitionLog } from '../partition-log.ts'
-import { append, LogWorld, readAll, topicId } from './testing/log-world.ts'
+import { append, LogWorld, otherTopicId, readAll, topicId } from './testing/log-world.ts'
 
 const isStorageError = (error: unknown) => error instanceof KafkaError && error.code === ErrorCode.KAFKA_STORAGE_ERROR
 
@@ -29,8 +29,8 @@ for (const code of ['EIO', 'ENOSPC'])
         {
           directory: '/a',
           lost: [
-            { topic: 't', partition: 0, isFuture: false },
-            { topic: 'u', partition: 0, isFuture: false },
+            { topic: 't', partition: 0 },
+            { topic: 'u', partition: 0 },
           ],
           remaining: 1,
         },
@@ -42,9 +42,11 @@ for (const code of ['EIO', 'ENOSPC'])
     await assert.rejects(() => append(alsoInA, ['no']), isStorageError)
     assert.throws(() => alsoInA.locate(0n, { maxBytes: 100, minOneBatch: true, upTo: 'log-end' }), isStorageError)
     assert.throws(() => logs.getOrCreate('t', 0, topicId), isStorageError)
-    assert.throws(() => logs.getOrCreate('t', 0, topicId, { isNew: true }), isStorageError)
     assert.throws(() => logs.getOrCreate('new', 0, topicId), isStorageError)
     assert.equal(logs.getOrCreate('new', 0, topicId, { isNew: true }).directory, '/b/new-0')
+    // A new topic of a lost one's name.
+    assert.equal(logs.getOrCreate('t', 0, otherTopicId, { isNew: true }).directory, '/b/t-0')
+    assert.equal(logs.isLost('t', 0), false)
     await world.run(append(inB, ['goes on']))
     assert.deepEqual([...readAll(inB).values()], ['b', 'goes on'])
     assert.deepEqual(

@@ -154,8 +154,8 @@ test('a failure of the target leaves the replica where it is', async () => {
   using _ = world.host.disk.fail({ operation: 'write', path: (path) => path.startsWith('/b/'), code: 'ENOSPC' })
   await world.simulation.time.advance(500_000)
   assert.deepEqual(
-    world.failures.map(({ directory, lost }) => [directory, lost.length]),
-    [['/b', 1]],
+    world.failures.map(({ directory, lost, lostCopies }) => [directory, lost, lostCopies]),
+    [['/b', [], [{ topic: 't', partition: 0 }]]],
   )
   assert.equal(logs.get('t', 0), log)
   assert.equal(logs.isLost('t', 0), false)
