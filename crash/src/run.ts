@@ -29,7 +29,7 @@ function targetOf(name: string): CrashTarget {
   throw new Error(`--target: expected broker or log-manager, got ${name}`)
 }
 
-console.log(`crash test: ${rounds} rounds, seed ${options.seed}, target ${options.target}`)
+console.log(`crash test: ${rounds} rounds, seed ${options.seed}, target ${options.target}, data in ${directory}`)
 const ledgers = partitions.map((partition) => new Ledger(partition))
 const totals = { kills: 0, killsWhileStarting: 0, cleanStops: 0, unacknowledgedFound: 0, recoveryLines: 0 }
 await using target = targetOf(options.target)
