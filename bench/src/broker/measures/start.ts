@@ -3,18 +3,24 @@ import type { Measure } from '../measure.ts'
 import { cpuSeconds } from '../process-usage.ts'
 import { startTimeMs } from '../first-record.ts'
 
-const measureStart = (name: string, how: string, target: number): Measure => ({
-  name,
+const title = 'start → first acknowledged record'
+
+export const startInstalled: Measure = {
+  name: 'start',
   figures: [
-    { key: 'startMs', title: `start → first acknowledged record, ${how}`, target },
-    { key: 'startCpu', title: `CPU of that, ${how}`, target: null },
+    { key: 'startMs', title: `${title}, installed product`, target: 1 / 10 },
+    { key: 'startCpu', title: `${title}, installed product: CPU`, target: null },
   ],
   run: async (kind, environment) => {
     const broker = await environment.start(kind)
     const startMs = await startTimeMs(broker)
     return { startMs, startCpu: cpuSeconds(broker.pid) }
   },
-})
+}
 
-export const startInstalled = measureStart('start', 'installed product', 1 / 10)
-export const startByNpm = measureStart('start-npm', '`npm start` from the sources', 1 / 4)
+/** npm's own time counts; its CPU is another process's. */
+export const startByNpm: Measure = {
+  name: 'start-npm',
+  figures: [{ key: 'startMs', title: `${title}, \`npm start\` from the sources`, target: 1 / 4 }],
+  run: async (kind, environment) => ({ startMs: await startTimeMs(await environment.start(kind)) }),
+}

@@ -25,12 +25,23 @@ async function dump(files: readonly string[], ...args: string[]): Promise<string
     timeoutMs: 180_000,
   })
   const output = stdout.toString()
+  const complaints = withoutSegmentStarts(stderr.toString())
   const dumped = output.split('\n').filter((line) => line.startsWith('Dumping '))
-  expectTrue(code === 0 && stderr.length === 0, `exit code ${code} after ${dumped.at(-1)}: ${tail(stderr)}`)
+  expectTrue(code === 0 && complaints === '', `exit code ${code} after ${dumped.at(-1)}: ${tail(complaints)}`)
   expectEqual(dumped.length, files.length, 'files dumped')
   const wrong = output.split('\n').find((line) => /isvalid: false|invalid bytes at the end/.test(line))
   expectTrue(wrong === undefined, `${wrong}`)
   return output
+}
+
+/**
+ * With --deep-iteration the tool expects every segment to start with offset 0, and says of all others that -1 is followed by
+ * their first offset. Those lines, and headings left without lines, say nothing.
+ */
+function withoutSegmentStarts(complaints: string): string {
+  const lines = complaints.split('\n').filter((line) => line !== '' && !/^ {2}-1 is followed by \d+$/.test(line))
+  const isHeading = (line: string | undefined) => line?.startsWith('Non-consecutive offsets in ') ?? true
+  return lines.filter((line, i) => !(isHeading(line) && isHeading(lines[i + 1]))).join('\n')
 }
 
 /** A checkpoint file: version 0, a count, and that many lines. @throws Error otherwise. */
