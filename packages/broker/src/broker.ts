@@ -33,6 +33,8 @@ export interface BrokerOptions {
 }
 
 const sessionTimeoutMs = 18_000
+/** Recoveries of one directory at once, whatever Kafka's default of 2 threads says: here they share one thread and wait for the disk. */
+const leastRecoveryConcurrency = 8
 /** Buffers kept for reuse; what is not needed for a while is let go. */
 const keptBufferBytes = 64 * 1024 * 1024
 const trimBuffersMs = 15_000
@@ -215,6 +217,8 @@ function openLogs({ runtime, config, logger, onFatal }: BrokerOptions, services:
       highWatermarkCheckpointMs: config.get('replica.high.watermark.checkpoint.interval.ms'),
       producerIdExpirationCheckMs: config.get('producer.id.expiration.check.interval.ms'),
     },
+    concurrencyPerDirectory: Math.max(leastRecoveryConcurrency, config.get('num.recovery.threads.per.data.dir')),
+    moveBytesPerSecond: config.get('replica.alter.log.dirs.io.max.bytes.per.second'),
     producerIdExpirationMs: config.get('producer.id.expiration.ms'),
     maxTransactionTimeoutMs: config.get('transaction.max.timeout.ms'),
     onDirectoryFailure: (failure) => {

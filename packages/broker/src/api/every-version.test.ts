@@ -132,7 +132,7 @@ const requests = new Map<Api, (known: Known) => object[]>([
     InitProducerId as Api,
     () => [null, 'transactional', ''].map((transactionalId) => ({ transactionalId, transactionTimeoutMs: 1000 })),
   ],
-  [ListConfigResources as Api, ({ version }) => [{ ...(version >= 1 ? { resourceTypes: [] } : {}) }]],
+  [ListConfigResources as Api, ({ version }) => [version >= 1 ? { resourceTypes: [] } : {}]],
   [
     ListOffsets as Api,
     ({ version }) =>
@@ -150,7 +150,10 @@ const requests = new Map<Api, (known: Known) => object[]>([
         ],
       })),
   ],
-  [Metadata as Api, ({ version }) => [{ topics: version === 0 ? [] : null }, { topics: [{ name: 't' }, { name: 'bad name' }] }]],
+  [
+    Metadata as Api,
+    ({ version }) => [{ topics: version === 0 ? [] : null }, { topics: [{ name: 't' }, { name: 'bad name' }] }],
+  ],
   [
     OffsetForLeaderEpoch as Api,
     () => [

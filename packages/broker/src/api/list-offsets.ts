@@ -17,6 +17,9 @@ const earliestLocal = -4n
 const latestTiered = -5n
 const earliestPendingUpload = -6n
 
+/** Followers have their broker id here, debugging tools -2: these see all that is written. */
+const consumerReplicaId = -1
+
 /** The first version in which a special position may be asked for. */
 const sinceVersion = new Map<bigint, number>([
   [latest, 0],
@@ -35,10 +38,10 @@ export const listOffsets = handler(ListOffsets, async (request, context) => {
       request.topics.map(async ({ name, partitions }) => ({
         name,
         partitions: await Promise.all(
-          partitions.map((question) =>
+          partitions.map(async (question) =>
             duplicates.has(`${name}:${question.partitionIndex}`)
               ? refused(question, ErrorCode.INVALID_REQUEST)
-              : answer(name, question, request, context),
+              : await answer(name, question, request, context),
           ),
         ),
       })),
@@ -75,25 +78,45 @@ async function answer(
   try {
     const partition = context.broker.partitions.find(topic, question.partitionIndex)
     const log = partition.leaderLog(question.currentLeaderEpoch)
-    const readCommitted = request.isolationLevel === 1
     if (context.version === 0)
       return {
         ...refused(question, ErrorCode.NONE),
         oldStyleOffsets: offsetsBefore(log, timestamp, question.maxNumOffsets),
       }
-    const found = await find(log, timestamp, readCommitted)
-    if (found === null) return refused(question, ErrorCode.NONE)
-    return {
-      partitionIndex: question.partitionIndex,
-      errorCode: ErrorCode.NONE,
-      timestamp: found.timestamp,
-      offset: found.offset,
-      ...(context.version >= 4 ? { leaderEpoch: found.leaderEpoch } : {}),
+    const isConsumer = request.replicaId === consumerReplicaId
+    const end = !isConsumer
+      ? log.writtenEndOffset
+      : request.isolationLevel === 1
+        ? log.lastStableOffset
+        : log.highWatermark
+    if (timestamp === latest) {
+      if (isConsumer && partition.isHighWatermarkBehind) return refused(question, notAvailable(context.version))
+      return found(question, context, { offset: end, timestamp: -1n, leaderEpoch: partition.leaderEpoch })
     }
+    const offset = await find(log, timestamp)
+    const isSpecial = timestamp < 0n && timestamp !== maxTimestamp
+    if (offset !== null && (isSpecial || offset.offset < end)) return found(question, context, offset)
+    if (isConsumer && partition.isHighWatermarkBehind) return refused(question, notAvailable(context.version))
+    return refused(question, ErrorCode.NONE)
   } catch (error) {
     if (error instanceof KafkaError) return refused(question, error.code)
-    throw error
+    context.broker.logger.error(`cannot tell an offset of ${topic}-${question.partitionIndex}`, { error, timestamp })
+    return refused(question, ErrorCode.UNKNOWN_SERVER_ERROR)
   }
+}
+
+/** The answer while the high watermark has not caught up after an election: that is not the end of what was acknowledged. */
+function notAvailable(version: number): number {
+  return version >= 5 ? ErrorCode.OFFSET_NOT_AVAILABLE : ErrorCode.LEADER_NOT_AVAILABLE
+}
+
+function found(
+  { partitionIndex }: PartitionQuestion,
+  { version }: RequestContext,
+  { timestamp, offset, leaderEpoch }: FoundOffset,
+): PartitionAnswer {
+  const answered = { partitionIndex, errorCode: ErrorCode.NONE, timestamp, offset }
+  return version >= 4 ? { ...answered, leaderEpoch } : answered
 }
 
 interface FoundOffset {
@@ -103,25 +126,12 @@ interface FoundOffset {
   readonly leaderEpoch: number
 }
 
-async function find(log: PartitionLog, timestamp: bigint, readCommitted: boolean): Promise<FoundOffset | null> {
-  const end = readCommitted ? log.lastStableOffset : log.highWatermark
-  if (timestamp === latest) return { offset: end, timestamp: -1n, leaderEpoch: log.leaderEpochs.latest }
+async function find(log: PartitionLog, timestamp: bigint): Promise<FoundOffset | null> {
   // Nothing is tiered: what is local is all there is.
-  if (timestamp === earliest || timestamp === earliestLocal)
-    return {
-      offset: log.logStartOffset,
-      timestamp: -1n,
-      leaderEpoch: log.leaderEpochs.epochForOffset(log.logStartOffset),
-    }
+  if (timestamp === earliest || timestamp === earliestLocal) return { ...log.earliestOffset(), timestamp: -1n }
   if (timestamp === latestTiered || timestamp === earliestPendingUpload)
     return { offset: -1n, timestamp: -1n, leaderEpoch: -1 }
-  const found = timestamp === maxTimestamp ? await log.maxTimestampOffset() : await log.offsetForTimestamp(timestamp)
-  if (found === null || found.offset >= end) return null
-  return {
-    offset: found.offset,
-    timestamp: found.timestamp,
-    leaderEpoch: log.leaderEpochs.epochForOffset(found.offset),
-  }
+  return timestamp === maxTimestamp ? await log.maxTimestampOffset() : await log.offsetForTimestamp(timestamp)
 }
 
 /** Version 0: the starts of up to `limit` segments at or before the position, newest first, the end itself ahead of them. */
