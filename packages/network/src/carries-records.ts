@@ -9,6 +9,11 @@ export function carriesRecords(api: Api): boolean {
   return answer
 }
 
+/** The same of requests. Not remembered: to be asked once for each API. */
+export function requestCarriesRecords(api: Api): boolean {
+  return Object.values(api.request.fields).some(isOrHoldsRecords)
+}
+
 function isOrHoldsRecords(field: AnyField): boolean {
   if (field.kind === 'records') return true
   if (field.element !== null && isOrHoldsRecords(field.element)) return true

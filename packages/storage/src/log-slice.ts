@@ -21,6 +21,7 @@ export interface LogSliceOptions {
   readonly start: OffsetPosition
   readonly length: number
   readonly firstBatchIncomplete: boolean
+  readonly moreFollows: boolean
   readonly abortedTransactions: readonly FetchedAbort[] | null
 }
 
@@ -41,6 +42,8 @@ export class LogSlice {
   readonly start: OffsetPosition
   /** Not even the first batch fits; only without `minOneBatch`. */
   readonly firstBatchIncomplete: boolean
+  /** Later segments hold more below the limit: a fetch of this one is as long as it will ever be. */
+  readonly moreFollows: boolean
   /** For `upTo: 'last-stable-offset'`, those that overlap the slice; else null. */
   readonly abortedTransactions: readonly FetchedAbort[] | null
   readonly #clock: Clock
@@ -54,6 +57,7 @@ export class LogSlice {
     this.start = options.start
     this.length = options.length
     this.firstBatchIncomplete = options.firstBatchIncomplete
+    this.moreFollows = options.moreFollows
     this.abortedTransactions = options.abortedTransactions
   }
 

@@ -3,10 +3,14 @@
  * message sets of magic 0 or 1, converted from what is stored.
  */
 import {
+  Compression,
+  compressionOf,
   downConvert,
   ErrorCode,
   Fetch,
+  forEachBatch,
   KafkaError,
+  magicOf,
   type Request,
   type ResponseInput,
   ZERO_UUID,
@@ -16,6 +20,7 @@ import {
   isReady,
   locateAll,
   readBytes,
+  totalBytes,
   waitForBytes,
   type FetchLimits,
   type PartitionRead,
@@ -29,9 +34,13 @@ type FetchRequest = Request<typeof Fetch>
 type TopicResult = ResponseInput<typeof Fetch>['responses'][number]
 type PartitionResult = TopicResult['partitions'][number]
 
+const firstVersionWithoutConversion = 4
+const firstVersionWithZstd = 10
 const firstVersionWithTopicIds = 13
 /** What a request without maxBytes of its own (versions 0-2) may get. */
 const unlimitedBytes = 0x7fffffff
+/** Converting for old clients means to unpack and pack again, while everybody waits. */
+const mostBytesToConvert = 1 << 20
 
 export const fetch = handler(Fetch, async (request, context) => {
   const { broker } = context
@@ -40,35 +49,37 @@ export const fetch = handler(Fetch, async (request, context) => {
     return { errorCode: session.errorCode, sessionId: 0, responses: [], throttleTimeMs: 0 }
 
   const partitions = [...session.partitions]
-  const maxBytes = Math.min(
-    request.maxBytes > 0 || context.version >= 3 ? request.maxBytes : unlimitedBytes,
-    broker.config.get('fetch.max.bytes'),
-    broker.responseMemory.available(),
-  )
-  const limits: FetchLimits = {
-    maxBytes,
-    minBytes: Math.min(request.minBytes, maxBytes),
-    readCommitted: request.isolationLevel === 1,
-  }
-  const locate = () =>
+  const locate = (limits: FetchLimits) =>
     isFromFollower(request)
       ? partitions.map((partition) => failedRead(partition, ErrorCode.NOT_LEADER_OR_FOLLOWER))
       : locateAll(broker.partitions, partitions, limits)
 
-  let reads = locate()
-  if (request.maxWaitMs > 0 && partitions.length > 0 && !isReady(reads, limits.minBytes)) {
+  const limits = limitsOf(request, context)
+  let reads = locate(limits)
+  if (request.maxWaitMs > 0 && !isReady(reads, limits.minBytes)) {
     await waitForBytes({
       partitions: broker.partitions,
       reads,
       limits,
       maxWaitMs: request.maxWaitMs,
       clock: broker.clock,
-      onLeave: (listener) => context.connection.onLeave(listener),
+      onHurry: (listener) => context.connection.onHurry(listener),
     })
-    reads = locate()
+    // The room for answers may have become small meanwhile.
+    reads = locate(limitsOf(request, context))
   }
   return await answer(reads, session, context)
 })
+
+function limitsOf(request: FetchRequest, { version, broker }: RequestContext): FetchLimits {
+  const maxBytes = Math.min(
+    version >= 3 ? request.maxBytes : unlimitedBytes,
+    version >= firstVersionWithoutConversion ? unlimitedBytes : mostBytesToConvert,
+    broker.config.get('fetch.max.bytes'),
+    broker.responseMemory.available(),
+  )
+  return { maxBytes, minBytes: Math.min(request.minBytes, maxBytes), readCommitted: request.isolationLevel === 1 }
+}
 
 /** Replicas fetch with their broker id; replication between brokers is not served yet. */
 function isFromFollower(request: FetchRequest): boolean {
@@ -103,33 +114,35 @@ function openSession(request: FetchRequest, context: RequestContext): FetchConte
     epoch: request.sessionEpoch,
     usesTopicIds,
     fromFollower: isFromFollower(request),
-    partitions,
+    partitions: withoutRepeats(partitions),
     forgotten,
     topicNameById: (id) => image.topicNameById(id),
   })
 }
 
+/** A partition named twice counts once: in the place of the first, as the last one says. */
+function withoutRepeats(partitions: readonly FetchPartition[]): readonly FetchPartition[] {
+  if (partitions.length < 2) return partitions
+  const each = new Map<string, FetchPartition>()
+  for (const one of partitions) each.set(`${one.index}:${one.topicId}:${one.topic}`, one)
+  return each.size === partitions.length ? partitions : [...each.values()]
+}
+
 async function answer(
-  reads: readonly PartitionRead[],
+  reads: PartitionRead[],
   session: FetchContext,
   context: RequestContext,
 ): Promise<ResponseInput<typeof Fetch>> {
   const { broker, version } = context
-  const { records, buffer } = await readBytes(reads, broker.buffers)
-  if (buffer !== null) {
-    broker.responseMemory.take(buffer.length)
-    context.onSent(() => {
-      broker.buffers.release(buffer)
-      broker.responseMemory.give(buffer.length)
-    })
-  }
+  const size = totalBytes(reads)
+  const records = size === 0 ? null : await readBytes(reads, takeBuffer(size, context), broker.logger)
   const conclusion = session.conclude(
     reads.map(({ request }) => request),
     reads.map((read, position) => ({
       errorCode: read.errorCode,
       highWatermark: read.highWatermark,
       logStartOffset: read.logStartOffset,
-      recordsSizeBytes: records[position]?.length ?? 0,
+      recordsSizeBytes: records?.[position]?.length ?? 0,
       hasPreferredReplica: false,
       hasDivergingEpoch: read.divergingEpoch !== null,
     })),
@@ -146,7 +159,7 @@ async function answer(
       responses.push({ topic: topic ?? '', topicId, partitions: results })
       last = read.request
     }
-    results.push(partitionResult(read, records[position] ?? null, leaders, context))
+    results.push(partitionResult(read, records?.[position] ?? null, leaders, context))
   })
   return {
     throttleTimeMs: 0,
@@ -155,6 +168,18 @@ async function answer(
     responses,
     ...(version >= 16 ? { nodeEndpoints: leaders.endpoints() } : {}),
   }
+}
+
+/** Counted, and given back when the answer is sent. */
+function takeBuffer(sizeBytes: number, context: RequestContext): Uint8Array {
+  const { buffers, responseMemory } = context.broker
+  const buffer = buffers.acquire(sizeBytes)
+  responseMemory.take(buffer.length)
+  context.onSent(() => {
+    buffers.release(buffer)
+    responseMemory.give(buffer.length)
+  })
+  return buffer
 }
 
 const noRecords = new Uint8Array(0)
@@ -167,8 +192,8 @@ function partitionResult(
 ): PartitionResult {
   const { version } = context
   const converted =
-    version < 4 && records !== null
-      ? convert(records, version, read.request.fetchOffset)
+    version < firstVersionWithZstd && records !== null
+      ? forOldClient(records, version, read.request.fetchOffset)
       : { records, errorCode: ErrorCode.NONE }
   const errorCode = read.errorCode === ErrorCode.NONE ? converted.errorCode : read.errorCode
   const result: PartitionResult = {
@@ -193,16 +218,28 @@ function partitionResult(
   return result
 }
 
-/** Versions 0-1 understand magic 0, 2-3 magic 1. */
-function convert(
+/** Versions 0-1 understand magic 0, 2-3 magic 1; none below 10 understands zstd. */
+function forOldClient(
   records: Uint8Array,
   version: number,
   firstOffset: bigint,
 ): { records: Uint8Array | null; errorCode: number } {
+  if (version >= firstVersionWithoutConversion) {
+    const errorCode = holdsZstd(records) ? ErrorCode.UNSUPPORTED_COMPRESSION_TYPE : ErrorCode.NONE
+    return { records: errorCode === ErrorCode.NONE ? records : null, errorCode }
+  }
   try {
     return { records: downConvert(records, version < 2 ? 0 : 1, { firstOffset }), errorCode: ErrorCode.NONE }
   } catch (error) {
     if (error instanceof KafkaError) return { records: null, errorCode: error.code }
     throw error
   }
+}
+
+function holdsZstd(records: Uint8Array): boolean {
+  let found = false
+  forEachBatch(records, (at) => {
+    found ||= magicOf(records, at) === 2 && compressionOf(records, at) === Compression.ZSTD
+  })
+  return found
 }

@@ -22,6 +22,8 @@ interface Write {
   batches: ValidatedBatches | null
 }
 
+const firstVersionWithTopicIds = 13
+
 /** Kafka's own admin client may write to internal topics (it restores offsets); nobody else. */
 const internalTopicsClientId = '__admin_client'
 
@@ -31,74 +33,102 @@ export const produce = handler(Produce, async (request, context) => {
   let validations: Promise<void>[] | null = null
 
   for (const { name, topicId, partitionData } of request.topicData) {
-    const topic = topicId === ZERO_UUID ? name : context.broker.metadata.image.topicNameById(topicId)
+    const topic = topicNameOf(name, topicId, context)
     const partitionResponses: PartitionResult[] = []
     responses.push({ name, topicId, partitionResponses })
     for (const { index, records } of partitionData) {
       const result: PartitionResult = { index, errorCode: ErrorCode.NONE, baseOffset: -1n }
       partitionResponses.push(result)
+      let partition: Partition | null = null
       try {
-        const partition = accept(request, topic, topicId, index, context)
+        partition = accept(request, topic, topicId, index, records, context)
         const write: Write = { partition, result, batches: null }
-        const batches = validate(partition, records, context)
+        const batches = validate(partition, records!, context)
         if (batches instanceof Promise) {
           const validation = batches.then(
             (validated) => void (write.batches = validated),
-            (error: unknown) => fail(result, error, partition.name, context),
+            (error: unknown) => fail(result, error, write.partition, context),
           )
           ;(validations ??= []).push(validation)
         } else write.batches = batches
         writes.push(write)
       } catch (error) {
-        fail(result, error, `${topic}-${index}`, context)
+        fail(result, error, partition, context)
       }
     }
   }
   if (validations !== null) await Promise.all(validations)
-  refuseMixedProducers(writes)
-  const replicated = appendAll(writes, request, context)
+  refuseTransactions(writes)
+  const { written, replicated } = appendAll(writes, request, context)
   context.letNextStart()
-  await replicated
+  await written
+  // Nothing looks at the records any more: other replicas may take their time.
+  context.releaseRequest()
+  await replicated()
 
   if (request.acks === 0) return answerNothing(responses, context)
+  if (context.version < 10) return { responses, throttleTimeMs: 0 }
+  return { responses, throttleTimeMs: 0, nodeEndpoints: nameLeaders(responses, context) }
+})
+
+/** undefined when the request names the topic by an id that is not known here. */
+function topicNameOf(
+  name: string | undefined,
+  topicId: string | undefined,
+  { version, broker }: RequestContext,
+): string | undefined {
+  if (version < firstVersionWithTopicIds) return name
+  return broker.metadata.image.topicNameById(topicId ?? ZERO_UUID)
+}
+
+/** Says in the results who leads the partitions that this broker does not; returns where these leaders are found. */
+function nameLeaders(
+  responses: readonly TopicResult[],
+  context: RequestContext,
+): ReturnType<CurrentLeaders['endpoints']> {
   const leaders = new CurrentLeaders(context)
   for (const { name, topicId, partitionResponses } of responses) {
     for (const result of partitionResponses) {
       if (result.errorCode !== ErrorCode.NOT_LEADER_OR_FOLLOWER) continue
-      const topic =
-        topicId === undefined || topicId === ZERO_UUID ? name : context.broker.metadata.image.topicNameById(topicId)
-      const leader = leaders.of(topic, result.index)
-      if (leader !== null && context.version >= 10) result.currentLeader = leader
+      const leader = leaders.of(topicNameOf(name, topicId, context), result.index)
+      if (leader !== null) result.currentLeader = leader
     }
   }
-  return { responses, throttleTimeMs: 0, ...(context.version >= 10 ? { nodeEndpoints: leaders.endpoints() } : {}) }
-})
+  return leaders.endpoints()
+}
 
-/** Finds the partition and checks everything that does not need the records. */
+/** Finds the partition and checks what can be without the records, in Kafka's order. */
 function accept(
   request: ProduceRequest,
   topic: string | undefined,
   topicId: string,
   index: number,
+  records: Uint8Array | null,
   context: RequestContext,
 ): Partition {
   if (topic === undefined) throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_ID, `there is no topic with id ${topicId}`)
+  const { metadata, partitions } = context.broker
+  if (metadata.image.topics.get(topic)?.partitions[index] === undefined)
+    throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `there is no partition ${topic}-${index}`)
+  if (records === null)
+    throw new KafkaError(ErrorCode.INVALID_RECORD, `the request carries no records for ${topic}-${index}`)
   if (request.acks !== 0 && request.acks !== 1 && request.acks !== -1)
     throw new KafkaError(ErrorCode.INVALID_REQUIRED_ACKS, `acks must be -1, 0 or 1, not ${request.acks}`)
-  const partition = context.broker.partitions.find(topic, index, topicId)
   if (isInternalTopic(topic) && context.clientId !== internalTopicsClientId)
     throw new KafkaError(ErrorCode.INVALID_TOPIC_EXCEPTION, `clients may not write to the internal topic ${topic}`)
-  partition.leaderLog(-1)
+  const partition = partitions.find(topic, index)
+  // Only while a topic of the same name is being replaced.
+  if (topicId !== ZERO_UUID && topicId !== partition.topicId)
+    throw new KafkaError(ErrorCode.UNKNOWN_TOPIC_ID, `${topic} has id ${partition.topicId} here, not ${topicId}`)
+  partition.logToAppendTo(request.acks)
   return partition
 }
 
 function validate(
   partition: Partition,
-  records: Uint8Array | null,
+  records: Uint8Array,
   context: RequestContext,
 ): ValidatedBatches | Promise<ValidatedBatches> {
-  if (records === null)
-    throw new KafkaError(ErrorCode.INVALID_RECORD, `the request carries no records for ${partition.name}`)
   return validateRecords(records, {
     origin: 'client',
     config: partition.log.config,
@@ -110,8 +140,8 @@ function validate(
   })
 }
 
-/** Transactional records of one request come from one producer. Until there is a transaction coordinator, none are accepted. */
-function refuseMixedProducers(writes: readonly Write[]): void {
+/** Until there is a transaction coordinator. */
+function refuseTransactions(writes: readonly Write[]): void {
   for (const { batches, result } of writes) {
     if (batches === null || !batches.isTransactional) continue
     result.errorCode = ErrorCode.INVALID_TXN_STATE
@@ -119,53 +149,97 @@ function refuseMixedProducers(writes: readonly Write[]): void {
   }
 }
 
-/**
- * Appends all that passed, at once. Resolves when each is as safe as `acks` asks, or `timeoutMs` is over: the records then stay in
- * the log, only the wait for other replicas ends. Never before all is written here: the bytes are the request's own.
- */
-function appendAll(writes: readonly Write[], request: ProduceRequest, context: RequestContext): Promise<void> {
+/** What became of the appends of one request. */
+interface Appends {
+  /** Resolves when each is written here (and synced if the topic demands it), or has failed: until then the records must stay. */
+  readonly written: Promise<void>
+  /**
+   * To be called after that. Resolves when each is as safe as `acks` asks, or `timeoutMs` is over: its records then stay in the log, only
+   * the wait for other replicas ends.
+   */
+  readonly replicated: () => Promise<void>
+}
+
+const nothingToWaitFor = Promise.resolve()
+
+/** Appends all that passed, at once. */
+function appendAll(writes: readonly Write[], request: ProduceRequest, context: RequestContext): Appends {
   const { promise, resolve } = Promise.withResolvers<void>()
-  /** Written or not, not yet as safe as asked. */
-  const unsafe = new Set<PartitionResult>()
+  const appended: AppendedWrite[] = []
   let unwritten = 0
-  let isTimedOut = false
-  const settle = (result: PartitionResult, errorCode: number) => {
-    if (!unsafe.delete(result)) return
-    if (errorCode !== ErrorCode.NONE) {
-      result.errorCode = errorCode
-      result.baseOffset = -1n
-    }
-    if (unsafe.size === 0 && unwritten === 0) resolve()
-  }
   for (const { partition, batches, result } of writes) {
     if (batches === null || result.errorCode !== ErrorCode.NONE) continue
     try {
-      const appended = partition.append(batches, { acks: request.acks, origin: 'client' }, (errorCode) => {
-        unwritten--
-        if (errorCode === ErrorCode.NONE && request.acks === -1 && !isTimedOut)
-          partition.whenReplicated(appended.lastOffset + 1n, (replicated) => settle(result, replicated))
-        else settle(result, errorCode)
-        if (unsafe.size === 0 && unwritten === 0) resolve()
-      })
+      const { firstOffset, lastOffset, logAppendTimeMs, logStartOffset } = partition.append(
+        batches,
+        { acks: request.acks, origin: 'client' },
+        (errorCode) => {
+          if (errorCode !== ErrorCode.NONE) {
+            result.errorCode = errorCode
+            result.baseOffset = -1n
+          }
+          if (--unwritten === 0) resolve()
+        },
+      )
       unwritten++
-      unsafe.add(result)
-      result.baseOffset = appended.firstOffset
-      result.logAppendTimeMs = appended.logAppendTimeMs
-      result.logStartOffset = appended.logStartOffset
+      result.baseOffset = firstOffset
+      result.logAppendTimeMs = logAppendTimeMs
+      result.logStartOffset = logStartOffset
+      if (request.acks === -1) appended.push({ partition, result, endOffset: lastOffset + 1n })
     } catch (error) {
-      fail(result, error, partition.name, context)
+      fail(result, error, partition, context)
     }
   }
-  if (unwritten === 0) return Promise.resolve()
-  if (request.acks !== -1) return promise
-  const timer = context.broker.clock.after(Math.max(0, request.timeoutMs), () => {
-    isTimedOut = true
-    for (const result of unsafe) settle(result, ErrorCode.REQUEST_TIMED_OUT)
+  return {
+    written: unwritten === 0 ? nothingToWaitFor : promise,
+    replicated: () => untilReplicated(appended, request.timeoutMs, context),
+  }
+}
+
+interface AppendedWrite {
+  readonly partition: Partition
+  readonly result: PartitionResult
+  readonly endOffset: bigint
+}
+
+function untilReplicated(
+  appended: readonly AppendedWrite[],
+  timeoutMs: number,
+  context: RequestContext,
+): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  /** With how to wait no longer. */
+  const waiting = new Map<PartitionResult, () => void>()
+  for (const { partition, result, endOffset } of appended) {
+    if (result.errorCode !== ErrorCode.NONE) continue
+    const forget = partition.whenReplicated(endOffset, (errorCode) => {
+      result.errorCode = errorCode
+      if (waiting.delete(result) && waiting.size === 0) resolve()
+    })
+    if (forget !== null) waiting.set(result, forget)
+  }
+  if (waiting.size === 0) return nothingToWaitFor
+  const timer = context.broker.clock.after(Math.max(0, timeoutMs), () => {
+    for (const [result, forget] of waiting) {
+      forget()
+      result.errorCode = ErrorCode.REQUEST_TIMED_OUT
+    }
+    resolve()
   })
   return promise.finally(() => timer.cancel())
 }
 
-function fail(result: PartitionResult, error: unknown, name: string, context: RequestContext): void {
+/** These are answered without a log start offset, as by Kafka. */
+const errorsWithoutLogStart: ReadonlySet<number> = new Set([
+  ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+  ErrorCode.NOT_LEADER_OR_FOLLOWER,
+  ErrorCode.MESSAGE_TOO_LARGE,
+  ErrorCode.RECORD_LIST_TOO_LARGE,
+  ErrorCode.CORRUPT_MESSAGE,
+  ErrorCode.KAFKA_STORAGE_ERROR,
+])
+
+function fail(result: PartitionResult, error: unknown, partition: Partition | null, context: RequestContext): void {
   result.baseOffset = -1n
   if (error instanceof RecordValidationError) {
     result.recordErrors = error.recordErrors.map(({ batchIndex, message }) => ({
@@ -173,14 +247,12 @@ function fail(result: PartitionResult, error: unknown, name: string, context: Re
       batchIndexErrorMessage: message,
     }))
   }
-  if (error instanceof KafkaError) {
-    result.errorCode = error.code
-    if (error.code === ErrorCode.INVALID_RECORD || error.code === ErrorCode.INVALID_TIMESTAMP)
-      result.errorMessage = error.message
-    return
-  }
-  context.broker.logger.error(`cannot append to ${name}`, { error })
-  result.errorCode = ErrorCode.UNKNOWN_SERVER_ERROR
+  result.errorCode = error instanceof KafkaError ? error.code : ErrorCode.UNKNOWN_SERVER_ERROR
+  if (partition !== null && !partition.isOffline && !errorsWithoutLogStart.has(result.errorCode))
+    result.logStartOffset = partition.log.logStartOffset
+  if (!(error instanceof KafkaError)) context.broker.logger.error(`cannot append to ${partition?.name}`, { error })
+  else if (error.code === ErrorCode.INVALID_RECORD || error.code === ErrorCode.INVALID_TIMESTAMP)
+    result.errorMessage = error.message
 }
 
 /** acks=0 wants no answer; an error is told in the only way left, by closing the connection. */

@@ -3,7 +3,7 @@
  * Sizes come from the index; bytes are read once, when the answer is certain.
  */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
-import type { BufferPool, Clock, Timer } from '@millrace/runtime'
+import type { Clock, Logger, Timer } from '@millrace/runtime'
 import type { LogSlice } from '@millrace/storage'
 import type { FetchPartition } from './fetch-sessions.ts'
 import type { FetchWaiter, Partition } from './partition.ts'
@@ -50,21 +50,21 @@ export function locateAll(
   requests: readonly FetchPartition[],
   limits: FetchLimits,
 ): PartitionRead[] {
-  let remaining = limits.maxBytes
+  let remaining = Math.max(0, limits.maxBytes)
   let minOneBatch = true
   return requests.map((request) => {
-    const read = locateOne(
-      partitions,
-      request,
-      Math.min(request.maxBytes, remaining),
-      minOneBatch,
-      limits.readCommitted,
-    )
-    const length = read.slice?.length ?? 0
+    const maxBytes = Math.min(Math.max(0, request.maxBytes), remaining)
+    const read = locateOne(partitions, request, maxBytes, minOneBatch, limits.readCommitted)
+    const length = sizeOf(read)
     if (length > 0) minOneBatch = false
     remaining = Math.max(0, remaining - length)
     return read
   })
+}
+
+/** What of it can be sent: a first batch that does not fit is left out whole, as a client could do nothing with a part. */
+function sizeOf({ slice }: PartitionRead): number {
+  return slice === null || slice.firstBatchIncomplete ? 0 : slice.length
 }
 
 function locateOne(
@@ -108,28 +108,39 @@ function divergence(partition: Partition, request: FetchPartition): EpochEnd | n
       ErrorCode.OFFSET_OUT_OF_RANGE,
       `${partition.name} knows no end of leader epoch ${request.lastFetchedEpoch}, the last one fetched`,
     )
+  // Below the log start nothing can be compared: the log says that the offset is out of range.
+  if (request.fetchOffset < partition.log.logStartOffset) return null
   return end.epoch < request.lastFetchedEpoch || end.endOffset < request.fetchOffset ? end : null
 }
 
-export function totalBytes(reads: readonly PartitionRead[]): number {
-  let total = 0
-  for (const read of reads) total += read.slice?.length ?? 0
-  return total
-}
-
-/** Whether the answer should go out now rather than wait for more. */
+/**
+ * Whether the answer should go out now rather than wait for more. Partitions that do not exist do not hasten it, unless there are no others: a
+ * client that still asks for a deleted topic would else be answered without end.
+ */
 export function isReady(reads: readonly PartitionRead[], minBytes: number): boolean {
   let total = 0
+  let isAnyThere = false
   for (const read of reads) {
-    if (read.errorCode !== ErrorCode.NONE || read.divergingEpoch !== null) return true
-    total += read.slice?.length ?? 0
+    if (isAbsent(read)) continue
+    isAnyThere = true
+    if (saysMoreThanBytes(read)) return true
+    total += sizeOf(read)
   }
-  return total >= minBytes
+  return !isAnyThere || total >= minBytes
+}
+
+function isAbsent({ errorCode }: PartitionRead): boolean {
+  return errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION || errorCode === ErrorCode.UNKNOWN_TOPIC_ID
+}
+
+/** The client has to know it at once, however few bytes there are; or there will not be more, as they are in the next segment. */
+function saysMoreThanBytes({ errorCode, divergingEpoch, slice }: PartitionRead): boolean {
+  return errorCode !== ErrorCode.NONE || divergingEpoch !== null || slice?.moreFollows === true
 }
 
 /**
  * Resolves when the partitions together have `minBytes` to read, when one of them fails or changes its role, when `maxWaitMs` is
- * over, or when the client has left, which `onLeave` tells.
+ * over, or when there is no point in waiting any more, which `onHurry` tells.
  */
 export function waitForBytes(options: {
   partitions: Partitions
@@ -137,11 +148,11 @@ export function waitForBytes(options: {
   limits: FetchLimits
   maxWaitMs: number
   clock: Clock
-  onLeave: (listener: () => void) => () => void
+  onHurry: (listener: () => void) => () => void
 }): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   const wait = new BytesWait(options.partitions, options.reads, options.limits, resolve)
-  wait.begin(options.clock, options.maxWaitMs, options.onLeave)
+  wait.begin(options.clock, options.maxWaitMs, options.onHurry)
   return promise
 }
 
@@ -153,27 +164,28 @@ class BytesWait implements FetchWaiter {
   readonly #bytes = new Map<Partition, number>()
   #total = 0
   #timer: Timer | undefined
-  #forgetLeave: (() => void) | undefined
+  #forgetHurry: (() => void) | undefined
   #isOver = false
 
   constructor(partitions: Partitions, reads: readonly PartitionRead[], limits: FetchLimits, finished: () => void) {
     this.#partitions = partitions
     this.#limits = limits
     this.#finished = finished
-    for (const { request, slice } of reads) {
+    for (const read of reads) {
+      const { request } = read
       const partition = request.topic === null ? undefined : partitions.get(request.topic, request.index)
-      if (partition === undefined) continue
+      if (partition === undefined || isAbsent(read)) continue
       this.#requests.set(partition, request)
-      this.#bytes.set(partition, slice?.length ?? 0)
-      this.#total += slice?.length ?? 0
+      this.#bytes.set(partition, sizeOf(read))
+      this.#total += sizeOf(read)
     }
   }
 
-  begin(clock: Clock, maxWaitMs: number, onLeave: (listener: () => void) => () => void): void {
+  begin(clock: Clock, maxWaitMs: number, onHurry: (listener: () => void) => () => void): void {
     for (const partition of this.#requests.keys()) partition.addFetchWaiter(this)
     this.#timer = clock.after(maxWaitMs, () => this.#end())
-    this.#forgetLeave = onLeave(() => this.#end())
-    if (this.#isOver) this.#forgetLeave()
+    this.#forgetHurry = onHurry(() => this.#end())
+    if (this.#isOver) this.#forgetHurry()
   }
 
   partitionMoved(partition: Partition): void {
@@ -181,10 +193,10 @@ class BytesWait implements FetchWaiter {
     if (request === undefined) return
     const { minBytes, maxBytes, readCommitted } = this.#limits
     const read = locateOne(this.#partitions, request, Math.min(request.maxBytes, maxBytes), true, readCommitted)
-    const length = read.slice?.length ?? 0
+    const length = sizeOf(read)
     this.#total += length - (this.#bytes.get(partition) ?? 0)
     this.#bytes.set(partition, length)
-    if (this.#total >= minBytes || read.errorCode !== ErrorCode.NONE || read.divergingEpoch !== null) this.#end()
+    if (this.#total >= minBytes || saysMoreThanBytes(read)) this.#end()
   }
 
   #end(): void {
@@ -192,7 +204,7 @@ class BytesWait implements FetchWaiter {
     this.#isOver = true
     for (const partition of this.#requests.keys()) partition.removeFetchWaiter(this)
     this.#timer?.cancel()
-    this.#forgetLeave?.()
+    this.#forgetHurry?.()
     this.#finished()
   }
 }
@@ -200,31 +212,43 @@ class BytesWait implements FetchWaiter {
 /** Ranges up to this size that were written or read lately are read at once: the page cache answers faster than a thread wakes. */
 const syncReadBytes = 1 << 20
 
+/** Bytes that `readBytes` will want a buffer for. */
+export function totalBytes(reads: readonly PartitionRead[]): number {
+  let total = 0
+  for (const read of reads) total += sizeOf(read)
+  return total
+}
+
 /**
- * Reads the located bytes into one pooled buffer. Returns views parallel to `reads` (null: nothing to read) and the buffer, which the
- * caller gives back to the pool when the views are used up; null when there was nothing at all.
+ * Reads the located bytes one behind the other into `buffer`, which holds at least `totalBytes`. Returns views parallel to `reads`; null
+ * where there is nothing to read. A partition whose bytes cannot be read (its log was cut, closed or removed meanwhile, or the disk
+ * failed) becomes a failed one in `reads`; the others go on.
  */
 export async function readBytes(
-  reads: readonly PartitionRead[],
-  buffers: BufferPool,
-): Promise<{ records: (Uint8Array | null)[]; buffer: Uint8Array | null }> {
-  const total = totalBytes(reads)
+  reads: PartitionRead[],
+  buffer: Uint8Array,
+  logger: Logger,
+): Promise<(Uint8Array | null)[]> {
   const records: (Uint8Array | null)[] = reads.map(() => null)
-  if (total === 0) return { records, buffer: null }
-  const buffer = buffers.acquire(total)
-  try {
-    let at = 0
-    for (const [position, { slice }] of reads.entries()) {
-      if (slice === null || slice.length === 0) continue
-      const into = buffer.subarray(at, at + slice.length)
-      if (slice.recentlyWritten && slice.length <= syncReadBytes) slice.readSync(into)
+  let at = 0
+  for (const [position, read] of reads.entries()) {
+    const length = sizeOf(read)
+    const { slice, request } = read
+    if (slice === null || length === 0) continue
+    const into = buffer.subarray(at, at + length)
+    try {
+      if (slice.recentlyWritten && length <= syncReadBytes) slice.readSync(into)
       else await slice.read(into)
       records[position] = into
-      at += slice.length
+      at += length
+    } catch (error) {
+      const isKnown = error instanceof KafkaError
+      if (!isKnown)
+        logger.error(`cannot read ${length} bytes of ${request.topic}-${request.index} at ${request.fetchOffset}`, {
+          error,
+        })
+      reads[position] = failedRead(request, isKnown ? error.code : ErrorCode.KAFKA_STORAGE_ERROR)
     }
-    return { records, buffer }
-  } catch (error) {
-    buffers.release(buffer)
-    throw error
   }
+  return records
 }

@@ -34,6 +34,8 @@ const initialEpoch = 0
 const finalEpoch = -1
 const maxEpoch = 0x7fffffff
 const maxSessionId = 0x7fffffff
+/** Over all sessions: what clients may make the broker remember. Beyond, they go on without sessions. */
+const maxCachedPartitions = 250_000
 /** A session idle for longer may be dropped for a new one; one younger than this is safe from larger newcomers. */
 const evictionMs = 120_000
 
@@ -105,11 +107,15 @@ export class FetchSessions {
   readonly #clock: Clock
   readonly #random: Random
   readonly #maxSessions: number
+  readonly #maxPartitions: number
+  /** In all sessions together. */
+  #partitionCount = 0
 
-  constructor(options: { clock: Clock; random: Random; maxSessions: number }) {
+  constructor(options: { clock: Clock; random: Random; maxSessions: number; maxPartitions?: number }) {
     this.#clock = options.clock
     this.#random = options.random
     this.#maxSessions = options.maxSessions
+    this.#maxPartitions = options.maxPartitions ?? maxCachedPartitions
   }
 
   get size(): number {
@@ -119,18 +125,25 @@ export class FetchSessions {
   /** Finds, makes or ends the session a request speaks of. */
   open(request: FetchSessionRequest): FetchContext {
     if (request.epoch === initialEpoch || request.epoch === finalEpoch) {
-      if (request.sessionId !== noSession) this.#sessions.delete(request.sessionId)
+      this.#drop(this.#sessions.get(request.sessionId))
       return request.epoch === finalEpoch ? sessionless(request.partitions) : this.#full(request)
     }
     const session = this.#sessions.get(request.sessionId)
     if (session === undefined) return refused(ErrorCode.FETCH_SESSION_ID_NOT_FOUND)
     if (session.epoch !== request.epoch) return refused(ErrorCode.INVALID_FETCH_SESSION_EPOCH)
     if (session.usesTopicIds !== request.usesTopicIds) return refused(ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR)
+    const before = session.partitions.size
     updatePartitions(session, request)
+    this.#partitionCount += session.partitions.size - before
     session.lastUsedMs = this.#clock.monotonicMs()
     if (session.partitions.size === 0) {
-      this.#sessions.delete(session.id)
+      this.#drop(session)
       return sessionless([])
+    }
+    if (this.#partitionCount > this.#maxPartitions) {
+      // The client begins anew, with a full fetch that will find no room for a session.
+      this.#drop(session)
+      return refused(ErrorCode.FETCH_SESSION_ID_NOT_FOUND)
     }
     session.epoch = epochAfter(session.epoch)
     return incremental(session, request.topicNameById)
@@ -153,6 +166,7 @@ export class FetchSessions {
     const nowMs = this.#clock.monotonicMs()
     if (this.#sessions.size >= this.#maxSessions && !this.#evict(request.fromFollower, served.length, nowMs))
       return noSession
+    if (this.#partitionCount + served.length > this.#maxPartitions) return noSession
     const partitions = new Map<string, CachedPartition>()
     served.forEach((partition, position) => {
       const outcome = outcomes[position]!
@@ -172,7 +186,15 @@ export class FetchSessions {
       partitions,
     }
     this.#sessions.set(session.id, session)
+    this.#partitionCount += partitions.size
     return session.id
+  }
+
+  /** False when there is none. */
+  #drop(session: Session | undefined): boolean {
+    if (session === undefined || !this.#sessions.delete(session.id)) return false
+    this.#partitionCount -= session.partitions.size
+    return true
   }
 
   #newId(): number {
@@ -192,10 +214,10 @@ export class FetchSessions {
       const isEvictable = isOld || (privileged && !session.privileged)
       if (isEvictable && (weakest === undefined || ranksBelow(session, weakest))) weakest = session
     }
-    if (stalest !== undefined && nowMs - stalest.lastUsedMs > evictionMs) return this.#sessions.delete(stalest.id)
+    if (stalest !== undefined && nowMs - stalest.lastUsedMs > evictionMs) return this.#drop(stalest)
     if (weakest === undefined) return false
     const outranked = privileged === weakest.privileged ? size >= weakest.partitions.size : privileged
-    return outranked && this.#sessions.delete(weakest.id)
+    return outranked && this.#drop(weakest)
   }
 }
 

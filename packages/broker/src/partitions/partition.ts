@@ -34,7 +34,11 @@ export class Partition {
   /** null while the directory that holds it is offline. */
   #log: PartitionLog | null
   readonly #fetchWaiters = new Set<FetchWaiter>()
-  #replicationWaiters: ReplicationWaiter[] = []
+  readonly #replicationWaiters = new Set<ReplicationWaiter>()
+  /** Where the log ended when this replica began to lead. */
+  #leaderEpochStart = 0n
+  /** What those who still hold on to this replica are told since it was removed; NONE before. */
+  #retired: number = ErrorCode.NONE
 
   constructor(options: {
     topic: string
@@ -96,9 +100,10 @@ export class Partition {
     this.#dismissWaiters(ErrorCode.KAFKA_STORAGE_ERROR)
   }
 
-  /** The replica is being removed (topic deleted, or moved away). */
-  retire(): void {
-    this.#dismissWaiters(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+  /** The replica is being removed: its topic is deleted (UNKNOWN_TOPIC_OR_PARTITION) or it goes elsewhere (NOT_LEADER_OR_FOLLOWER). */
+  retire(errorCode: number): void {
+    this.#retired = errorCode
+    this.#dismissWaiters(errorCode)
   }
 
   /** The log changed places with another one of the same content (a move between directories). */
@@ -108,9 +113,12 @@ export class Partition {
 
   /**
    * The log of the leader, for a request that names the leader epoch it knows (-1: none).
-   * @throws KafkaError FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR. KIP-320.
+   * @throws KafkaError FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR;
+   * UNKNOWN_TOPIC_OR_PARTITION when the replica was removed since the caller found it. KIP-320.
    */
   leaderLog(currentLeaderEpoch: number): PartitionLog {
+    if (this.#retired !== ErrorCode.NONE)
+      throw new KafkaError(this.#retired, `${this.name} was removed from this broker`)
     this.checkEpoch(currentLeaderEpoch)
     if (!this.isLeader)
       throw new KafkaError(ErrorCode.NOT_LEADER_OR_FOLLOWER, `broker ${this.#nodeId} does not lead ${this.name}`)
@@ -130,9 +138,28 @@ export class Partition {
     )
   }
 
+  /** After an election the high watermark may not have caught up with what the leader before had: offsets are then not to be relied on. */
+  get isHighWatermarkBehind(): boolean {
+    return this.#leaderEpochStart > this.log.highWatermark
+  }
+
   /** The least number of in-sync replicas an acks=all write needs. */
   effectiveMinInsyncReplicas(): number {
     return Math.min(this.log.config.minInsyncReplicas, this.#image.replicas.length)
+  }
+
+  /**
+   * The log, if a write may go there now. To be asked before the records are looked at, too: what is wrong here comes first.
+   * @throws KafkaError as `leaderLog`, and NOT_ENOUGH_REPLICAS for acks -1.
+   */
+  logToAppendTo(acks: number): PartitionLog {
+    const log = this.leaderLog(-1)
+    if (acks === -1 && this.#image.isr.length < this.effectiveMinInsyncReplicas())
+      throw new KafkaError(
+        ErrorCode.NOT_ENOUGH_REPLICAS,
+        `${this.name} has ${this.#image.isr.length} in-sync replicas, ${this.effectiveMinInsyncReplicas()} are needed`,
+      )
+    return log
   }
 
   /**
@@ -141,27 +168,30 @@ export class Partition {
    * @throws KafkaError NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, and what the log refuses; `onWritten` is then not called.
    */
   append(batches: ValidatedBatches, options: PartitionAppend, onWritten: (errorCode: number) => void): Appended {
-    const log = this.leaderLog(-1)
-    if (options.acks === -1 && this.#image.isr.length < this.effectiveMinInsyncReplicas())
-      throw new KafkaError(
-        ErrorCode.NOT_ENOUGH_REPLICAS,
-        `${this.name} has ${this.#image.isr.length} in-sync replicas, ${this.effectiveMinInsyncReplicas()} are needed`,
-      )
+    const log = this.logToAppendTo(options.acks)
     return log.append(batches, { leaderEpoch: this.leaderEpoch, origin: options.origin }, (error) => {
       if (error === null) this.#advanceHighWatermark()
-      onWritten(error === null ? ErrorCode.NONE : ErrorCode.KAFKA_STORAGE_ERROR)
+      if (error === null) onWritten(ErrorCode.NONE)
+      else onWritten(this.#retired === ErrorCode.NONE ? ErrorCode.KAFKA_STORAGE_ERROR : this.#retired)
     })
   }
 
   /**
    * Calls `done` once every in-sync replica has the records below `offset`: with NONE, NOT_ENOUGH_REPLICAS_AFTER_APPEND when too few
-   * are in sync by then, or another error when this replica stops leading.
+   * are in sync by then, or another error when this replica stops leading. Returns how to wait no longer; null when `done` was called already.
    */
-  whenReplicated(offset: bigint, done: (errorCode: number) => void): void {
-    if (this.#log === null) done(ErrorCode.KAFKA_STORAGE_ERROR)
+  whenReplicated(offset: bigint, done: (errorCode: number) => void): (() => void) | null {
+    const log = this.#log
+    if (this.#retired !== ErrorCode.NONE) done(this.#retired)
+    else if (log === null) done(ErrorCode.KAFKA_STORAGE_ERROR)
     else if (!this.isLeader) done(ErrorCode.NOT_LEADER_OR_FOLLOWER)
-    else if (this.#log.highWatermark >= offset) done(this.#afterReplication())
-    else this.#replicationWaiters.push({ offset, done })
+    else if (log.highWatermark >= offset) done(this.#afterReplication())
+    else {
+      const waiter = { offset, done }
+      this.#replicationWaiters.add(waiter)
+      return () => this.#replicationWaiters.delete(waiter)
+    }
+    return null
   }
 
   addFetchWaiter(waiter: FetchWaiter): void {
@@ -181,6 +211,7 @@ export class Partition {
     const log = this.#log
     if (log === null) return
     log.leaderEpochs.assign(this.leaderEpoch, log.logEndOffset)
+    this.#leaderEpochStart = log.logEndOffset
     this.#advanceHighWatermark()
   }
 
@@ -205,20 +236,20 @@ export class Partition {
   }
 
   #wakeReplicated(highWatermark: bigint): void {
-    if (this.#replicationWaiters.length === 0) return
-    const ready = this.#replicationWaiters.filter((waiter) => waiter.offset <= highWatermark)
-    this.#replicationWaiters = this.#replicationWaiters.filter((waiter) => waiter.offset > highWatermark)
+    if (this.#replicationWaiters.size === 0) return
+    const ready = [...this.#replicationWaiters].filter((waiter) => waiter.offset <= highWatermark)
+    for (const waiter of ready) this.#replicationWaiters.delete(waiter)
     for (const waiter of ready) waiter.done(this.#afterReplication())
   }
 
   #wakeFetches(): void {
     if (this.#fetchWaiters.size === 0) return
-    for (const waiter of [...this.#fetchWaiters]) waiter.partitionMoved(this)
+    for (const waiter of this.#fetchWaiters) waiter.partitionMoved(this)
   }
 
   #dismissWaiters(errorCode: number): void {
-    const waiters = this.#replicationWaiters
-    this.#replicationWaiters = []
+    const waiters = [...this.#replicationWaiters]
+    this.#replicationWaiters.clear()
     for (const waiter of waiters) waiter.done(errorCode)
     this.#wakeFetches()
   }

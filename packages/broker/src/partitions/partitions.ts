@@ -73,7 +73,7 @@ export class Partitions {
     for (const [index, image] of topic.partitions.entries()) {
       const present = partitions[index]
       const isReplica = image.replicas.includes(this.#nodeId)
-      if (present !== undefined && !isReplica) this.#removeOne(partitions, index)
+      if (present !== undefined && !isReplica) this.#removeOne(partitions, index, ErrorCode.NOT_LEADER_OR_FOLLOWER)
       else if (present !== undefined) present.update(image)
       else if (isReplica) partitions[index] = this.#create(topic, index, image, isNew(topic, index, previous))
     }
@@ -103,15 +103,15 @@ export class Partitions {
 
   #remove(topic: string): void {
     const partitions = this.#byTopic.get(topic) ?? []
-    for (const index of partitions.keys()) this.#removeOne(partitions, index)
     this.#byTopic.delete(topic)
+    for (const index of partitions.keys()) this.#removeOne(partitions, index, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
   }
 
-  #removeOne(partitions: (Partition | undefined)[], index: number): void {
+  #removeOne(partitions: (Partition | undefined)[], index: number, errorCode: number): void {
     const partition = partitions[index]
     if (partition === undefined) return
     partitions[index] = undefined
-    partition.retire()
+    partition.retire(errorCode)
     if (!partition.isOffline) this.#logs.remove(partition.topic, partition.index)
   }
 

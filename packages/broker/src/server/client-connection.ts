@@ -3,7 +3,10 @@
  *
  * Requests run strictly one after the other, unless the one before has said that its changes are made (`letNextStart`): then the
  * next begins while the former still waits for its answer. Reading goes on while a request waits, so a client that leaves is
- * noticed; what it has sent ahead is bounded by pausing the read.
+ * noticed; what it has sent ahead is bounded, in frames and in bytes, by pausing the read. Who sends that much behind a request that
+ * waits (a Fetch) gets its answer early: memory for requests is everybody's.
+ *
+ * Once it is decided that the connection closes nothing more is begun or sent; what is under way ends and gives its memory back.
  */
 import {
   ApiVersions,
@@ -24,6 +27,8 @@ import type { ConnectionContext, RequestContext } from './request-context.ts'
 
 /** Frames read ahead of the one being served; more are left with the client. */
 const maxQueuedFrames = 64
+/** The same in bytes. */
+const maxQueuedBytes = 2 << 20
 /** Requests begun and not answered. */
 const maxExchanges = 64
 /** A client that leaves this much unread gets nothing new until it reads. */
@@ -31,7 +36,8 @@ const maxUnsentBytes = 1 << 20
 
 /** A request that has begun, until its answer is on its way. */
 interface Exchange {
-  readonly frame: Frame
+  /** null when nothing looks into it any more, and it was released. */
+  frame: Frame | null
   readonly header: RequestHeader
   readonly api: Api
   letsNextStart: boolean
@@ -68,13 +74,18 @@ export class ClientConnection implements ConnectionContext {
   readonly #logger: Logger
   readonly #onClosed: (connection: ClientConnection) => void
   readonly #queue: Frame[] = []
+  #queuedBytes = 0
   readonly #exchanges: Exchange[] = []
-  readonly #leaveListeners = new Set<() => void>()
+  readonly #hurryListeners = new Set<() => void>()
   #hasLeft = false
   #isDraining = false
   #isClosed = false
+  /** It will be closed, whatever comes. */
+  #isDoomed = false
   #isReadingStopped = false
   #lastActivityMs: number
+  /** Bytes of an incomplete frame that had arrived when last looked at. */
+  #arrivedBytes = 0
   #isPumping = false
 
   constructor(options: ClientConnectionOptions) {
@@ -118,15 +129,20 @@ export class ClientConnection implements ConnectionContext {
     return this.#connection.localAddress
   }
 
-  /** Since when nothing has come in and nothing is being served; null while something is. */
-  get idleSinceMs(): number | null {
-    return this.#exchanges.length === 0 && this.#queue.length === 0 ? this.#lastActivityMs : null
+  /** Since when nothing has come in and no answer was taken; null while a request is being served. A client that does not read is idle. */
+  idleSinceMs(nowMs: number): number | null {
+    const { arrivedBytes } = this.#receiver
+    if (arrivedBytes !== this.#arrivedBytes) {
+      this.#arrivedBytes = arrivedBytes
+      this.#lastActivityMs = nowMs
+    }
+    return this.#exchanges.length === 0 ? this.#lastActivityMs : null
   }
 
-  onLeave(listener: () => void): () => void {
-    if (this.#hasLeft) listener()
-    else this.#leaveListeners.add(listener)
-    return () => this.#leaveListeners.delete(listener)
+  onHurry(listener: () => void): () => void {
+    if (this.#hasLeft || this.#isFull) listener()
+    else this.#hurryListeners.add(listener)
+    return () => this.#hurryListeners.delete(listener)
   }
 
   endpointOf(broker: BrokerImage): Address | null {
@@ -136,6 +152,7 @@ export class ClientConnection implements ConnectionContext {
 
   /** Drops the connection at once. */
   destroy(): void {
+    this.#isDoomed = true
     this.#connection.destroy()
   }
 
@@ -147,21 +164,32 @@ export class ClientConnection implements ConnectionContext {
   }
 
   #receive(frame: Frame): void {
+    if (this.#isDoomed) return frame.release()
     this.#lastActivityMs = this.services.clock.monotonicMs()
     this.#queue.push(frame)
+    this.#queuedBytes += frame.bytes.length
     this.#pump()
-    if (!this.#isReadingStopped && this.#queue.length >= maxQueuedFrames) {
-      this.#isReadingStopped = true
-      this.#receiver.stop()
-    }
+    if (!this.#isFull || this.#isReadingStopped || this.#isClosed) return
+    this.#isReadingStopped = true
+    this.#receiver.stop()
+    if (this.#queuedBytes >= maxQueuedBytes) this.#hurry()
+  }
+
+  /** As much is read ahead as may be. */
+  get #isFull(): boolean {
+    return this.#queue.length >= maxQueuedFrames || this.#queuedBytes >= maxQueuedBytes
   }
 
   #pump(): void {
     if (this.#isPumping) return
     this.#isPumping = true
-    while (this.#queue.length > 0 && this.#mayStartNext()) this.#start(this.#queue.shift()!)
+    while (this.#queue.length > 0 && this.#mayStartNext()) {
+      const frame = this.#queue.shift()!
+      this.#queuedBytes -= frame.bytes.length
+      this.#start(frame)
+    }
     this.#isPumping = false
-    if (this.#isReadingStopped && this.#queue.length < maxQueuedFrames / 2) {
+    if (this.#isReadingStopped && this.#queue.length < maxQueuedFrames / 2 && this.#queuedBytes < maxQueuedBytes / 2) {
       this.#isReadingStopped = false
       this.#receiver.resume()
     }
@@ -176,7 +204,7 @@ export class ClientConnection implements ConnectionContext {
   }
 
   #mayStartNext(): boolean {
-    if (this.#isClosed || this.#isDraining || this.#sender.isCongested) return false
+    if (this.#isDoomed || this.#isClosed || this.#isDraining || this.#sender.isCongested) return false
     const last = this.#exchanges.at(-1)
     return last === undefined || (last.letsNextStart && this.#exchanges.length < maxExchanges)
   }
@@ -192,11 +220,17 @@ export class ClientConnection implements ConnectionContext {
       const request = handler.api.request.decode(reader, header.apiVersion)
       exchange = newExchange(frame, header, handler.api)
       this.#exchanges.push(exchange)
+      if (!handler.keepsFrame) releaseFrame(exchange)
       this.#serve(handler, request, exchange)
     } catch (error) {
-      if (error instanceof MalformedMessageError)
+      if (exchange !== undefined) this.#failed(exchange, error)
+      else if (error instanceof MalformedMessageError)
         this.#drop(frame, `sent a request that cannot be read: ${error.message}`)
-      else this.#failed(exchange, frame, error)
+      else {
+        this.#logger.error(`cannot serve a request of ${this.#peer()}`, { error })
+        frame.release()
+        this.destroy()
+      }
     }
   }
 
@@ -206,7 +240,7 @@ export class ClientConnection implements ConnectionContext {
     if (answer instanceof Promise)
       answer.then(
         (settled) => this.#answer(exchange, settled),
-        (error: unknown) => this.#failed(exchange, exchange.frame, error),
+        (error: unknown) => this.#failed(exchange, error),
       )
     else this.#answer(exchange, answer)
   }
@@ -225,33 +259,35 @@ export class ClientConnection implements ConnectionContext {
 
   #answer(exchange: Exchange, answer: Answer<Api>): void {
     try {
-      if (answer !== null && !this.#isClosed)
+      if (answer !== null && !this.#isDoomed && !this.#isClosed)
         exchange.answer = encodeResponseFrame(
           exchange.api,
           exchange.header.apiVersion,
           exchange.header.correlationId,
           answer,
         )
-      exchange.isAnswered = true
-      this.#sendReady()
-      this.#pump()
     } catch (error) {
-      this.#failed(exchange, exchange.frame, error)
+      return this.#failed(exchange, error)
     }
+    exchange.isAnswered = true
+    this.#sendReady()
+    this.#pump()
   }
 
   #sendReady(): void {
     while (this.#exchanges[0]?.isAnswered) {
-      const { frame, answer, releases, closeReason } = this.#exchanges.shift()!
-      frame.release()
+      const exchange = this.#exchanges.shift()!
+      const { answer, releases, closeReason } = exchange
+      releaseFrame(exchange)
       this.#lastActivityMs = this.services.clock.monotonicMs()
-      if (answer === null || this.#isClosed) for (const release of releases) release()
+      if (answer === null || this.#isDoomed || this.#isClosed) for (const release of releases) release()
       else
         this.#sender.send(answer, () => {
           for (const release of releases) release()
+          this.#lastActivityMs = this.services.clock.monotonicMs()
           this.#pump()
         })
-      if (closeReason !== null) {
+      if (closeReason !== null && !this.#isDoomed) {
         this.#logger.info(`closing the connection of ${this.#peer()}: ${closeReason}`)
         this.destroy()
       }
@@ -259,12 +295,14 @@ export class ClientConnection implements ConnectionContext {
   }
 
   /** A bug or a failure without an answer of its own: said in full, and the client sees its connection close. */
-  #failed(exchange: Exchange | undefined, frame: Frame, error: unknown): void {
-    const what = exchange === undefined ? 'a request' : `${exchange.api.name} version ${exchange.header.apiVersion}`
-    this.#logger.error(`cannot serve ${what} of ${this.#peer()}`, { error })
-    if (exchange === undefined) frame.release()
-    else exchange.isAnswered = true
+  #failed(exchange: Exchange, error: unknown): void {
+    this.#logger.error(`cannot serve ${exchange.api.name} version ${exchange.header.apiVersion} of ${this.#peer()}`, {
+      error,
+    })
     this.destroy()
+    exchange.isAnswered = true
+    this.#sendReady()
+    this.#pump()
   }
 
   #drop(frame: Frame, reason: string): void {
@@ -276,15 +314,20 @@ export class ClientConnection implements ConnectionContext {
   #leave(): void {
     if (this.#hasLeft) return
     this.#hasLeft = true
-    for (const listener of [...this.#leaveListeners]) listener()
-    this.#leaveListeners.clear()
+    this.#hurry()
     this.#pump()
+  }
+
+  #hurry(): void {
+    for (const listener of this.#hurryListeners) listener()
+    this.#hurryListeners.clear()
   }
 
   #closed(error: Error | null): void {
     this.#isClosed = true
     if (error !== null) this.#logger.debug(`the connection of ${this.#peer()} broke: ${error.message}`)
     for (const frame of this.#queue.splice(0)) frame.release()
+    this.#queuedBytes = 0
     this.#leave()
     this.#onClosed(this)
   }
@@ -297,6 +340,11 @@ export class ClientConnection implements ConnectionContext {
 
 function newExchange(frame: Frame, header: RequestHeader, api: Api): Exchange {
   return { frame, header, api, letsNextStart: false, isAnswered: false, answer: null, releases: [], closeReason: null }
+}
+
+function releaseFrame(exchange: Exchange): void {
+  exchange.frame?.release()
+  exchange.frame = null
 }
 
 class ExchangeContext implements RequestContext {
@@ -329,6 +377,10 @@ class ExchangeContext implements RequestContext {
   letNextStart(): void {
     this.#exchange.letsNextStart = true
     this.#pump()
+  }
+
+  releaseRequest(): void {
+    releaseFrame(this.#exchange)
   }
 
   onSent(release: () => void): void {

@@ -3,6 +3,7 @@
  * encoding; the registry (`api/index.ts`) is the list of all handlers, and the ApiVersions answer is derived from it.
  */
 import type { Api, Request, ResponseInput } from '@millrace/protocol'
+import { requestCarriesRecords } from '@millrace/network'
 import type { RequestContext } from './request-context.ts'
 
 /** A response, or null when the request wants none (Produce with acks=0). */
@@ -12,6 +13,8 @@ export interface Handler<A extends Api = Api> {
   readonly api: A
   /** Oldest and newest version served and advertised. */
   readonly versions: readonly [oldest: number, newest: number]
+  /** The decoded request looks into the frame it came in: that is kept until the answer, or `RequestContext.releaseRequest`. */
+  readonly keepsFrame: boolean
   handle(request: Request<A>, context: RequestContext): Promise<Answer<A>> | Answer<A>
 }
 
@@ -29,5 +32,5 @@ export function handler<const A extends Api>(
   handle: (request: Request<A>, context: RequestContext) => Promise<Answer<A>> | Answer<A>,
   options: HandlerOptions = {},
 ): Handler<A> {
-  return { api, versions: options.versions ?? api.versions, handle }
+  return { api, versions: options.versions ?? api.versions, keepsFrame: requestCarriesRecords(api), handle }
 }

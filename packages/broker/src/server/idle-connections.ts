@@ -2,8 +2,8 @@
 import type { Clock, Timer } from '@millrace/runtime'
 
 export interface IdleCandidate {
-  /** Monotonic time since which nothing happened; null while something is going on. */
-  readonly idleSinceMs: number | null
+  /** Monotonic time since which nothing happened, asked at `nowMs`; null while a request is being served. */
+  idleSinceMs(nowMs: number): number | null
   destroy(): void
 }
 
@@ -37,8 +37,10 @@ export class IdleConnections implements Disposable {
   }
 
   #sweep(): void {
-    const deadline = this.#clock.monotonicMs() - this.#maxIdleMs
-    for (const connection of [...this.#connections])
-      if (connection.idleSinceMs !== null && connection.idleSinceMs < deadline) connection.destroy()
+    const nowMs = this.#clock.monotonicMs()
+    for (const connection of this.#connections) {
+      const sinceMs = connection.idleSinceMs(nowMs)
+      if (sinceMs !== null && nowMs - sinceMs > this.#maxIdleMs) connection.destroy()
+    }
   }
 }

@@ -12,8 +12,11 @@ export interface ConnectionContext {
   readonly connectedTo: Address
   /** `User:ANONYMOUS` on a plaintext listener. */
   readonly principal: string
-  /** Calls `listener` once when the client is gone or has ended its side, so that waiting has no more point; at once when it is so already. Returns how to take it back. */
-  onLeave(listener: () => void): () => void
+  /**
+   * Calls `listener` once when a request should wait no longer for more to happen: the client is gone, has ended its side, or has sent
+   * so much behind the request that it ties up memory; or the broker stops. At once when it is so already. Returns how to take it back.
+   */
+  onHurry(listener: () => void): () => void
 }
 
 /** What a handler knows besides the request itself. One per request. */
@@ -35,6 +38,9 @@ export interface RequestContext {
    * keep their order. Without it, requests of a connection run strictly one after the other.
    */
   letNextStart(): void
+
+  /** Says that the records of the request are not looked at any more, so its memory is free for others. Without it that is so when it is answered. */
+  releaseRequest(): void
 
   /** Calls `release` once, when the response has been handed to the system or the connection is gone: the place to return pooled buffers. */
   onSent(release: () => void): void
