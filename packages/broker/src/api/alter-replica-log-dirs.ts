@@ -27,9 +27,16 @@ function move(topic: string, partition: number, directory: string, context: Requ
     return ErrorCode.NONE
   } catch (error) {
     if (error instanceof KafkaError) {
+      const { logs, metadata } = context.broker
+      if (metadata.image.topics.get(topic)?.partitions[partition] === undefined) {
+        // The wish for a replica to come is remembered: not for one that nobody knows of.
+        logs.remove(topic, partition)
+        if (error.code === ErrorCode.REPLICA_NOT_AVAILABLE) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+      }
       context.broker.logger.warn(`cannot move ${topic}-${partition} to ${directory}: ${error.message}`)
       return error.code
     }
-    throw error
+    context.broker.logger.error(`cannot move ${topic}-${partition} to ${directory}`, { error })
+    return ErrorCode.UNKNOWN_SERVER_ERROR
   }
 }

@@ -19,8 +19,10 @@ export const deleteRecords = handler(DeleteRecords, (request, context) => ({
 
 function deleteBefore(topic: string, partitionIndex: number, offset: bigint, context: RequestContext): PartitionAnswer {
   const refused = (errorCode: number): PartitionAnswer => ({ partitionIndex, lowWatermark: -1n, errorCode })
-  if (isInternalTopic(topic)) return refused(ErrorCode.INVALID_TOPIC_EXCEPTION)
   try {
+    if (context.broker.metadata.image.topics.get(topic)?.partitions[partitionIndex] === undefined)
+      return refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    if (isInternalTopic(topic)) return refused(ErrorCode.INVALID_TOPIC_EXCEPTION)
     const partition = context.broker.partitions.find(topic, partitionIndex)
     const log = partition.leaderLog(-1)
     const { compact, delete: deletes } = log.config.cleanupPolicies
@@ -32,6 +34,7 @@ function deleteBefore(topic: string, partitionIndex: number, offset: bigint, con
     return { partitionIndex, lowWatermark: log.logStartOffset, errorCode: ErrorCode.NONE }
   } catch (error) {
     if (error instanceof KafkaError) return refused(error.code)
-    throw error
+    context.broker.logger.error(`cannot delete records of ${topic}-${partitionIndex}`, { error, offset })
+    return refused(ErrorCode.UNKNOWN_SERVER_ERROR)
   }
 }

@@ -38,6 +38,11 @@ export const describeLogDirs = handler(DescribeLogDirs, async (request, context)
 /** null in the request asks for all. */
 function wantedPartitions(request: Request<typeof DescribeLogDirs>): (topic: string, partition: number) => boolean {
   if (request.topics === null) return () => true
-  const wanted = new Map(request.topics.map(({ topic, partitions }) => [topic, new Set(partitions)]))
+  const wanted = new Map<string, Set<number>>()
+  for (const { topic, partitions } of request.topics) {
+    const ofTopic = wanted.get(topic) ?? new Set()
+    for (const partition of partitions) ofTopic.add(partition)
+    wanted.set(topic, ofTopic)
+  }
   return (topic, partition) => wanted.get(topic)?.has(partition) === true
 }

@@ -1,5 +1,6 @@
 /** The idempotent and transactional producers a partition remembers (KIP-664). */
 import { DescribeProducers, ErrorCode, KafkaError, type ResponseInput } from '@millrace/protocol'
+import { topicNameProblem } from '../controller/topic-names.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
 
@@ -14,6 +15,9 @@ export const describeProducers = handler(DescribeProducers, (request, context) =
 }))
 
 function describe(topic: string, partitionIndex: number, context: RequestContext): PartitionAnswer {
+  const problem = topicNameProblem(topic)
+  if (problem !== null)
+    return { partitionIndex, errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, errorMessage: problem, activeProducers: [] }
   try {
     const log = context.broker.partitions.find(topic, partitionIndex).leaderLog(-1)
     return { partitionIndex, errorCode: ErrorCode.NONE, errorMessage: null, activeProducers: log.producers.describe() }

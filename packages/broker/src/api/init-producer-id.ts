@@ -4,6 +4,8 @@ import { handler } from '../server/handler.ts'
 
 export const initProducerId = handler(InitProducerId, async (request, context) => {
   const refused = (errorCode: number) => ({ throttleTimeMs: 0, errorCode, producerId: -1n, producerEpoch: -1 })
+  // An epoch is told with its id, or neither.
+  if ((request.producerId === -1n) !== (request.producerEpoch === -1)) return refused(ErrorCode.INVALID_REQUEST)
   if (request.transactionalId === '') return refused(ErrorCode.INVALID_REQUEST)
   // Transactional ids have a coordinator, and this broker has none yet.
   if (request.transactionalId !== null) return refused(ErrorCode.COORDINATOR_NOT_AVAILABLE)
