@@ -20,18 +20,13 @@ export {
   type ValidatedBatches,
   type ValidationRules,
 } from './validation/index.ts'
-export {
-  PartitionLog,
-  type Appended,
-  type AppendOptions,
-  type LocateOptions,
-  type OffsetAndEpoch,
-} from './partition-log.ts'
+export { PartitionLog } from './partition-log.ts'
+export { type Appended, type AppendOptions, type LocateOptions, type OffsetAndEpoch } from './partition-log-options.ts'
 export { type LogSlice, type OffsetPosition } from './log-slice.ts'
 export { type TimestampAndOffset } from './timestamp-lookup.ts'
 export { createLogServices, type LogServices, type LogServicesOptions } from './log-services.ts'
 export { type FetchedAbort } from './log-slice.ts'
-export { type DeletedSegment, type ExistingPartitionLog, type NewPartitionLog } from './partition-log.ts'
+export { type DeletedSegment, type ExistingPartitionLog, type NewPartitionLog } from './partition-log-options.ts'
 export { type AppendOrigin } from './producers/producer-append.ts'
 export { type ProducerDescription, type ProducerStates } from './producers/producer-states.ts'
 export { type EpochEnd, type LeaderEpochs } from './leader-epochs.ts'

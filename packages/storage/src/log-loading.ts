@@ -10,7 +10,7 @@
 import type { Logger } from '@millrace/runtime'
 import { leaderEpochCheckpointFile } from './formats/leader-epoch-checkpoint.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
-import type { ExistingPartitionLog } from './partition-log.ts'
+import type { ExistingPartitionLog } from './partition-log-options.ts'
 import type { ProducerStates } from './producers/producer-states.ts'
 import { replayBatches } from './producers/replay-log.ts'
 import { scanSegment, type ScanResult } from './segments/scan-segment.ts'

@@ -4,89 +4,35 @@
  * Four ends, in this order: log start ≤ high watermark ≤ written end ≤ log end. An append moves the log end at once; the bytes are staged
  * and written at the end of the turn, which moves the written end; readers and the high watermark never pass that.
  */
-import { ErrorCode, KafkaError, setBaseOffset, setPartitionLeaderEpoch } from '@millrace/protocol'
-import type { DiskFile, Logger, Timer } from '@millrace/runtime'
-import type { AbortedTransaction } from './formats/transaction-index.ts'
+import { ErrorCode, KafkaError } from '@millrace/protocol'
+import type { Logger } from '@millrace/runtime'
+import { assignOffsets, checkReplicatedOffsets, endOffsetOf } from './append-offsets.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
+import { LogDurability } from './log-durability.ts'
 import { loadLog } from './log-loading.ts'
+import { LogReader } from './log-reader.ts'
 import type { LogServices } from './log-services.ts'
-import { LogSlice, type FetchedAbort, type OffsetPosition } from './log-slice.ts'
+import type { LogSlice, OffsetPosition } from './log-slice.ts'
+import type {
+  Appended,
+  AppendOptions,
+  DeletedSegment,
+  ExistingPartitionLog,
+  LocateOptions,
+  NewPartitionLog,
+  OffsetAndEpoch,
+} from './partition-log-options.ts'
 import { checkProducers, type ProducerEffects } from './producers/check-producers.ts'
-import type { AppendOrigin } from './producers/producer-append.ts'
 import { ProducerStates } from './producers/producer-states.ts'
 import { replayLog } from './producers/replay-log.ts'
 import { deletableSegments, retentionRules } from './retention.ts'
-import { Segment, type FoundBatch } from './segments/segment.ts'
+import { Segment } from './segments/segment.ts'
 import { SegmentList } from './segments/segment-list.ts'
+import { SegmentRemovals } from './segments/segment-removals.ts'
 import { findMaxTimestamp, findTimestamp, type TimestampAndOffset } from './timestamp-lookup.ts'
 import { validateRecords, type ValidatedBatches } from './validation/index.ts'
 import { StagedAppends, type WrittenCallback } from './writing/staged-appends.ts'
-
-export interface NewPartitionLog {
-  readonly services: LogServices
-  readonly logger: Logger
-  /** The partition's own directory, `<log dir>/<topic>-<partition>`. */
-  readonly directory: string
-  readonly topic: string
-  readonly partition: number
-  readonly config: LogConfig
-  /** `producer.id.expiration.ms`; default 86400000. */
-  readonly producerIdExpirationMs?: number
-  /** `transaction.max.timeout.ms`; default 900000. */
-  readonly maxTransactionTimeoutMs?: number
-  /** Called once, at the first write, sync or read that fails; the log then refuses everything with KAFKA_STORAGE_ERROR. */
-  readonly onFailure: (error: Error) => void
-}
-
-export interface ExistingPartitionLog extends NewPartitionLog {
-  /** From the directory's checkpoints; 0n when absent there. */
-  readonly recoveryPoint: bigint
-  readonly logStartOffset: bigint
-  readonly highWatermark: bigint
-  readonly wasCleanShutdown: boolean
-  /** The system has not crashed since the last start: what was written is in the page cache (`Disk.bootId`). */
-  readonly trustPageCache: boolean
-}
-
-export interface AppendOptions {
-  readonly leaderEpoch: number
-  readonly origin: AppendOrigin
-  /** `transaction.version` a marker was written for; of coordinators' control batches only. Default 0. */
-  readonly transactionVersion?: number
-}
-
-export interface Appended {
-  readonly firstOffset: bigint
-  readonly lastOffset: bigint
-  /** -1n for CreateTime. Of a duplicate: the timestamp of the batch it repeats. */
-  readonly logAppendTimeMs: bigint
-  readonly logStartOffset: bigint
-  /** An idempotent producer's repeated batch: nothing was appended, the offsets are those of the first time. */
-  readonly duplicate: boolean
-}
-
-export interface OffsetAndEpoch {
-  readonly offset: bigint
-  /** -1 when not known. */
-  readonly leaderEpoch: number
-}
-
-export interface LocateOptions {
-  readonly maxBytes: number
-  /** Return the first batch whole even when it is larger than `maxBytes`. */
-  readonly minOneBatch: boolean
-  readonly upTo: 'log-end' | 'high-watermark' | 'last-stable-offset'
-}
-
-export interface DeletedSegment {
-  readonly baseOffset: bigint
-  readonly sizeBytes: number
-}
-
-interface SyncWaiter {
-  readonly callback: WrittenCallback
-}
 
 const dayMs = 24 * 60 * 60 * 1000
 
@@ -106,23 +52,12 @@ export class PartitionLog {
   #logEndOffset = 0n
   #writtenEndOffset = 0n
   #highWatermark = 0n
-  #recoveryPoint = 0n
   #failure: Error | null = null
   #isClosed = false
-  #isReleased = false
   #staged: StagedAppends | null = null
-  /** Every append below this waits, or has waited, for a sync. */
-  #syncRequestedEnd = 0n
-  #syncWaiters: SyncWaiter[] = []
-  #syncing: Promise<void> | null = null
-  #unsyncedSnapshots: string[] = []
-  /** Sealed segments whose indexes are not synced. */
-  readonly #unsyncedRolled = new Set<Segment>()
-  #truncations = 0
-  /** Where the last offset asked for by a fetch limit lies. */
-  #limitPosition: OffsetPosition | null = null
-  /** Deleted segments and snapshots whose files are still there. */
-  readonly #removals = new Set<Removal>()
+  readonly #durability: LogDurability
+  readonly #reader: LogReader
+  readonly #removals: SegmentRemovals
 
   private constructor(options: NewPartitionLog, snapshots: readonly bigint[]) {
     const { services, logger, directory, topic, partition } = options
@@ -151,6 +86,12 @@ export class PartitionLog {
       },
       snapshots,
     )
+    const onFailure = (error: Error) => void this.#fail(error)
+    const { leaderEpochs } = this
+    const segments = this.#segments
+    this.#durability = new LogDurability({ services, segments, leaderEpochs, log: this, onFailure })
+    this.#reader = new LogReader({ clock: services.clock, segments, log: this })
+    this.#removals = new SegmentRemovals({ clock: services.clock, disk: services.disk, onFailure })
   }
 
   /** For a directory just made: reads and writes nothing. */
@@ -175,13 +116,7 @@ export class PartitionLog {
     log.#logStartOffset = loaded.logStartOffset
     log.#logEndOffset = loaded.logEndOffset
     log.#writtenEndOffset = loaded.logEndOffset
-    log.#recoveryPoint = loaded.recoveryPoint
-    log.#syncRequestedEnd = loaded.recoveryPoint
-    if (!options.wasCleanShutdown)
-      for (const segment of log.#segments.from(loaded.recoveryPoint)) {
-        segment.markUnsynced()
-        if (segment !== log.#segments.active) log.#unsyncedRolled.add(segment)
-      }
+    log.#durability.startAt(loaded.recoveryPoint, { afterCleanShutdown: options.wasCleanShutdown })
     log.#highWatermark = clamp(options.highWatermark, log.#logStartOffset, log.#logEndOffset)
     log.producers.onHighWatermark(log.#highWatermark)
     return log
@@ -226,7 +161,7 @@ export class PartitionLog {
 
   /** All below is durable. */
   get recoveryPoint(): bigint {
-    return this.#recoveryPoint
+    return this.#durability.recoveryPoint
   }
 
   /**
@@ -234,10 +169,7 @@ export class PartitionLog {
    * synced, so it must not say that this segment is done with before its indexes are synced too.
    */
   get recoveryCheckpoint(): bigint {
-    const [rolled] = this.#unsyncedRolled
-    if (rolled !== undefined && rolled.baseOffset < this.#recoveryPoint) return rolled.baseOffset
-    const isAtEnd = this.#recoveryPoint === this.#logEndOffset && this.#segments.active.sizeBytes > 0
-    return isAtEnd && !this.#isClosed ? this.#recoveryPoint - 1n : this.#recoveryPoint
+    return this.#durability.checkpoint(this.#logEndOffset)
   }
 
   /** Of all segments, staged bytes included. */
@@ -266,8 +198,8 @@ export class PartitionLog {
     this.#assertUsable()
     const { bytes } = batches
     const isReplica = options.origin === 'replica'
-    if (isReplica) this.#checkReplicaOffsets(batches)
-    else this.#assignOffsets(batches, options.leaderEpoch)
+    if (isReplica) checkReplicatedOffsets(batches, this.#logEndOffset, this.#name)
+    else assignOffsets(batches, this.#logEndOffset, options.leaderEpoch)
     const first = batches.batches[0]!
     const last = batches.batches[batches.batches.length - 1]!
     const firstOffset = isReplica ? first.baseOffset : this.#logEndOffset
@@ -338,46 +270,15 @@ export class PartitionLog {
     const isStable = upTo === 'last-stable-offset'
     const limitOffset =
       upTo === 'log-end' ? this.#writtenEndOffset : isStable ? this.lastStableOffset : this.#highWatermark
-    return this.#reading(() => {
-      const limit = this.#positionOfLimit(limitOffset)
-      if (offset >= limitOffset)
-        return this.#emptySlice(offset === limitOffset ? limit : (this.positionOf(offset) ?? limit), isStable)
-      for (let segment = this.#segments.floor(offset); segment !== undefined; segment = this.#segments.after(segment)) {
-        const found = segment.find(offset, segment.writtenBytes)
-        if (found === null) continue
-        const end = segment.baseOffset === limit.segmentBaseOffset ? limit.position : segment.writtenBytes
-        const isBehind = segment.baseOffset > limit.segmentBaseOffset
-        const start: OffsetPosition = { offset, segmentBaseOffset: segment.baseOffset, position: found.position }
-        const available = isBehind ? 0 : Math.max(0, end - found.position)
-        const wanted = minOneBatch ? Math.max(maxBytes, found.sizeBytes) : maxBytes
-        const length = Math.min(available, wanted)
-        return new LogSlice({
-          clock: this.#services.clock,
-          segment,
-          start,
-          length,
-          firstBatchIncomplete: available > 0 && length < found.sizeBytes,
-          abortedTransactions: isStable ? this.#abortedIn(segment, offset, found, length) : null,
-        })
-      }
-      // Compaction may have removed everything from `offset` to the end.
-      return this.#emptySlice(limit, isStable)
-    })
+    return this.#reading(() =>
+      this.#reader.locate(offset, { limitOffset, maxBytes, minOneBatch, withAborts: isStable }),
+    )
   }
 
   /** null when the offset is outside of what is written. */
   positionOf(offset: bigint): OffsetPosition | null {
     this.#assertUsable()
-    if (offset < this.#logStartOffset || offset > this.#writtenEndOffset) return null
-    const { active } = this.#segments
-    if (offset === this.#writtenEndOffset) return this.#writtenEndPosition(active)
-    return this.#reading(() => {
-      for (let segment = this.#segments.floor(offset); segment !== undefined; segment = this.#segments.after(segment)) {
-        const found = segment.find(offset, segment.writtenBytes)
-        if (found !== null) return { offset, segmentBaseOffset: segment.baseOffset, position: found.position }
-      }
-      return this.#writtenEndPosition(active)
-    })
+    return this.#reading(() => this.#reader.positionOf(offset))
   }
 
   earliestOffset(): OffsetAndEpoch {
@@ -446,14 +347,13 @@ export class PartitionLog {
     }
     this.#logger.info('truncating', { offset, logEndOffset: this.#logEndOffset })
     this.#changing(() => {
-      this.#truncations++
       const behind = this.#segments.all.filter((segment) => segment.baseOffset > offset)
       for (const segment of behind) segment.truncations++
       this.#removeSegments(behind)
       // Or a crash of the system could bring them back behind what is appended next.
       if (behind.length > 0) this.#services.disk.syncDirectorySync(this.#directory)
       this.#segments.active.truncateTo(offset)
-      this.#unsyncedRolled.delete(this.#segments.active)
+      this.#durability.forget(this.#segments.active)
       this.leaderEpochs.truncateFromEnd(offset)
       if (this.#logStartOffset > offset) this.#logStartOffset = offset
       this.#setEnds(offset)
@@ -463,23 +363,22 @@ export class PartitionLog {
     return true
   }
 
-  /** Drops everything; the log begins again at `offset`, or claims to begin at `logStartOffset` above it. As `truncateTo`. */
-  truncateFullyAndStartAt(offset: bigint, logStartOffset: bigint = offset): void {
+  /** Drops everything; the log begins again at `offset`. As `truncateTo`. */
+  truncateFullyAndStartAt(offset: bigint): void {
     this.#assertUsable()
     this.#assertIdle()
     this.#logger.info('dropping all records', { startAt: offset, logEndOffset: this.#logEndOffset })
     this.#changing(() => {
-      this.#truncations++
       const old = [...this.#segments.all]
       for (const segment of old) segment.truncations++
       this.#removeSegments(old)
       const segment = this.#newSegment(offset)
       segment.createFile()
       this.#segments.add(segment)
-      this.#syncNames()
+      this.#durability.syncNames()
       this.leaderEpochs.clear()
       this.producers.truncateFullyAndStartAt(offset)
-      this.#logStartOffset = logStartOffset
+      this.#logStartOffset = offset
       this.#setEnds(offset)
       this.#highWatermark = offset
       this.#rebuildProducers(offset)
@@ -524,7 +423,7 @@ export class PartitionLog {
   async flush(): Promise<void> {
     this.#assertUsable()
     await this.drained()
-    await this.#sync()
+    await this.#durability.sync()
     this.#assertUsable()
   }
 
@@ -539,9 +438,8 @@ export class PartitionLog {
       const { active } = this.#segments
       await this.leaderEpochs.persist(this.#writtenEndOffset)
       for (const segment of this.#segments.all) segment.seal()
-      const snapshot = this.producers.takeSnapshot()
-      if (snapshot !== null) this.#unsyncedSnapshots.push(snapshot)
-      await this.#sync()
+      this.#durability.addSnapshot(this.producers.takeSnapshot())
+      await this.#durability.sync()
       await active.syncIndexes()
     } catch (error) {
       throw this.#fail(error as Error)
@@ -557,7 +455,7 @@ export class PartitionLog {
     this.#isClosed = true
     this.#failure ??= reason
     this.#staged?.fail(reason)
-    this.#failSyncWaiters(reason)
+    this.#durability.failWaiters(reason)
     this.#release()
   }
 
@@ -565,24 +463,16 @@ export class PartitionLog {
   movedTo(directory: string): void {
     this.#directory = directory
     for (const segment of this.#segments.all) segment.movedTo(directory)
-    for (const removal of this.#removals) removal.segment?.movedTo(directory)
+    this.#removals.movedTo(directory)
     this.leaderEpochs.movedTo(directory)
     this.producers.movedTo(directory)
-  }
-
-  /** @internal for SyncRound */
-  async syncWritten(): Promise<void> {
-    const waiters = this.#syncWaiters
-    this.#syncWaiters = []
-    await this.#sync()
-    for (const { callback } of waiters) callback(this.#failure)
   }
 
   /** @internal for StagedAppends */
   onWritten(segment: Segment, endOffset: bigint): void {
     this.#writtenEndOffset = endOffset
     if (segment !== this.#segments.active) {
-      if (segment.writtenBytes === segment.sizeBytes) this.#sealRolled(segment)
+      if (segment.writtenBytes === segment.sizeBytes) this.#durability.sealRolled(segment)
     } else if (segment.wantsIndexFlush) {
       if (this.leaderEpochs.isPersisted(endOffset)) segment.flushIndexes()
       else void this.leaderEpochs.persist(endOffset)
@@ -596,40 +486,11 @@ export class PartitionLog {
 
   /** @internal for StagedAppends */
   afterSync(callback: WrittenCallback): void {
-    if (this.#failure !== null) return callback(this.#failure)
-    this.#syncWaiters.push({ callback })
-    this.#services.syncs.add(this)
+    this.#durability.afterSync(callback)
   }
 
   get #name(): string {
     return `${this.topic}-${this.partition}`
-  }
-
-  #checkReplicaOffsets(batches: ValidatedBatches): void {
-    const first = batches.batches[0]!
-    if (first.baseOffset < this.#logEndOffset)
-      throw new KafkaError(
-        ErrorCode.OFFSET_OUT_OF_RANGE,
-        `${this.#name}: records from the leader begin at ${first.baseOffset}, expected at least ${this.#logEndOffset}`,
-      )
-    let end = 0n
-    for (const batch of batches.batches) {
-      if (endOffsetOf(batch) <= end)
-        throw new KafkaError(
-          ErrorCode.CORRUPT_MESSAGE,
-          `${this.#name}: a batch from the leader ends at ${endOffsetOf(batch)}, the one before it at ${end}`,
-        )
-      end = endOffsetOf(batch)
-    }
-  }
-
-  #assignOffsets({ bytes, batches }: ValidatedBatches, leaderEpoch: number): void {
-    let offset = this.#logEndOffset
-    for (const batch of batches) {
-      setBaseOffset(bytes, batch.position, offset)
-      setPartitionLeaderEpoch(bytes, batch.position, leaderEpoch)
-      offset += BigInt(batch.lastOffsetDelta + 1)
-    }
   }
 
   #stage(
@@ -658,21 +519,13 @@ export class PartitionLog {
     this.#staged ??= new StagedAppends(this.#services.appends, this)
     this.#staged.stage(segment, position, bytes, this.#logEndOffset, {
       callback: onWritten,
-      needsSync: this.#needsSync(),
+      needsSync: this.#durability.demandsSync(this.#logEndOffset, this.#config.flushMessages),
     })
-  }
-
-  /** Whether an append that ends at the log end has to be synced before it is acknowledged. */
-  #needsSync(): boolean {
-    const unsynced = this.#logEndOffset - this.#syncRequestedEnd
-    if (unsynced < BigInt(this.#config.flushMessages)) return false
-    this.#syncRequestedEnd = this.#logEndOffset
-    return true
   }
 
   /** A repeated batch is acknowledged when the first one would be. */
   #followStaged(lastOffset: bigint, onWritten: WrittenCallback): void {
-    const needsSync = this.#config.flushMessages === 1 && lastOffset >= this.#recoveryPoint
+    const needsSync = this.#config.flushMessages === 1 && lastOffset >= this.recoveryPoint
     if (this.#staged === null && !needsSync) this.#services.clock.endOfTurn(() => onWritten(this.#failure))
     else {
       this.#staged ??= new StagedAppends(this.#services.appends, this)
@@ -718,24 +571,10 @@ export class PartitionLog {
     const segment = this.#newSegment(baseOffset)
     this.#segments.add(segment)
     this.producers.setMapEndOffset(baseOffset)
-    const snapshot = this.producers.takeSnapshot()
-    if (snapshot !== null) this.#unsyncedSnapshots.push(snapshot)
-    if (old.writtenBytes === old.sizeBytes) this.#sealRolled(old)
+    this.#durability.addSnapshot(this.producers.takeSnapshot())
+    if (old.writtenBytes === old.sizeBytes) this.#durability.sealRolled(old)
     this.#logger.debug('rolled', { baseOffset, previousBytes: old.sizeBytes })
     return segment
-  }
-
-  /**
-   * Completes a segment before the next one gets its first byte, so that recovery after a crash of the process need not look at it, and
-   * that no crash of the system can lose its name and keep the next one's. The index may go to disk only after the epochs of what it
-   * points at: see LeaderEpochs.
-   */
-  #sealRolled(segment: Segment): void {
-    this.leaderEpochs.persistNow(this.#writtenEndOffset)
-    segment.seal()
-    this.#unsyncedRolled.add(segment)
-    this.#syncNames()
-    void this.#services.backgroundSyncs.run(() => this.#sync())
   }
 
   #newSegment(baseOffset: bigint): Segment {
@@ -766,22 +605,14 @@ export class PartitionLog {
   #removeSegments(segments: readonly Segment[]): void {
     for (const segment of segments) {
       this.#segments.remove(segment)
-      this.#unsyncedRolled.delete(segment)
-      if (segment.exists) segment.changeState('deleted')
-      const snapshot = this.producers.markSnapshotDeleted(segment.baseOffset)
-      const removal: Removal = { segment, timer: null }
-      removal.timer = this.#services.clock.after(this.#config.fileDeleteDelayMs, () => {
-        this.#removals.delete(removal)
-        try {
-          segment.removeFiles()
-          if (snapshot !== null) this.#services.disk.removeSync(snapshot)
-        } catch (error) {
-          this.#fail(error as Error)
-        }
-      })
-      this.#removals.add(removal)
+      this.#durability.forget(segment)
+      this.#removals.add(
+        segment,
+        this.producers.markSnapshotDeleted(segment.baseOffset),
+        this.#config.fileDeleteDelayMs,
+      )
     }
-    this.#limitPosition = null
+    this.#reader.forgetPositions()
   }
 
   #advanceLogStart(offset: bigint): void {
@@ -798,10 +629,9 @@ export class PartitionLog {
   #setEnds(offset: bigint): void {
     this.#logEndOffset = offset
     this.#writtenEndOffset = offset
-    if (this.#recoveryPoint > offset) this.#recoveryPoint = offset
-    if (this.#syncRequestedEnd > offset) this.#syncRequestedEnd = offset
     if (this.#highWatermark > offset) this.#highWatermark = offset
-    this.#limitPosition = null
+    this.#durability.truncatedTo(offset)
+    this.#reader.forgetPositions()
   }
 
   #rebuildProducers(endOffset: bigint): void {
@@ -812,99 +642,7 @@ export class PartitionLog {
       logStartOffset: this.#logStartOffset,
       endOffset,
     })
-    if (snapshot !== null) this.#unsyncedSnapshots.push(snapshot)
-  }
-
-  #positionOfLimit(offset: bigint): OffsetPosition {
-    if (offset === this.#writtenEndOffset) return this.#writtenEndPosition(this.#segments.active)
-    const known = this.#limitPosition
-    if (known !== null && known.offset === offset) return known
-    const position = this.positionOf(offset) ?? this.#writtenEndPosition(this.#segments.active)
-    this.#limitPosition = position
-    return position
-  }
-
-  #writtenEndPosition(active: Segment): OffsetPosition {
-    return { offset: this.#writtenEndOffset, segmentBaseOffset: active.baseOffset, position: active.writtenBytes }
-  }
-
-  #emptySlice(start: OffsetPosition, isStable: boolean): LogSlice {
-    return new LogSlice({
-      clock: this.#services.clock,
-      segment: this.#segments.active,
-      start,
-      length: 0,
-      firstBatchIncomplete: false,
-      abortedTransactions: isStable ? [] : null,
-    })
-  }
-
-  #abortedIn(segment: Segment, offset: bigint, found: FoundBatch, length: number): FetchedAbort[] {
-    const upperBound =
-      segment.offsetAtOrBehind(found.position + length) ??
-      this.#segments.after(segment)?.baseOffset ??
-      this.#writtenEndOffset
-    const aborted: AbortedTransaction[] = []
-    for (let next: Segment | undefined = segment; next !== undefined; next = this.#segments.after(next))
-      if (next.transactionIndex?.collect(offset, upperBound, aborted) === true) break
-    return aborted.map(({ producerId, firstOffset }) => ({ producerId, firstOffset }))
-  }
-
-  /** One at a time; every call syncs at least what is written when it is made. Never rejects: a failure fails the log. */
-  async #sync(): Promise<void> {
-    const before = this.#syncing
-    const sync = (async () => {
-      if (before !== null) await before
-      if (this.#failure !== null || this.#isReleased) return
-      try {
-        await this.#syncNow()
-      } catch (error) {
-        this.#fail(error as Error)
-      }
-    })()
-    this.#syncing = sync
-    await sync
-    if (this.#syncing === sync) this.#syncing = null
-  }
-
-  async #syncNow(): Promise<void> {
-    const upTo = this.#writtenEndOffset
-    const truncations = this.#truncations
-    const rolled = [...this.#unsyncedRolled]
-    await Promise.all([
-      ...this.#segments.from(this.#recoveryPoint).map((segment) => segment.syncLog()),
-      ...rolled.flatMap((segment) => [segment.syncLog(), segment.syncIndexes()]),
-      ...this.#unsyncedSnapshots.splice(0).map((path) => this.#syncFile(path)),
-      this.leaderEpochs.persist(upTo),
-    ])
-    if (this.#isReleased) return
-    this.#syncNames()
-    for (const segment of rolled) this.#unsyncedRolled.delete(segment)
-    if (truncations === this.#truncations && upTo > this.#recoveryPoint) this.#recoveryPoint = upTo
-  }
-
-  #syncNames(): void {
-    const unsynced = this.#segments.all.filter((segment) => segment.exists && !segment.isNameSynced)
-    if (unsynced.length === 0 && !this.leaderEpochs.needsDirectorySync) return
-    this.leaderEpochs.needsDirectorySync = false
-    this.#services.disk.syncDirectorySync(this.#directory)
-    for (const segment of unsynced) segment.isNameSynced = true
-  }
-
-  async #syncFile(path: string): Promise<void> {
-    let file: DiskFile
-    try {
-      file = this.#services.disk.openSync(path, 'write')
-    } catch (error) {
-      // A truncation may have removed the snapshot.
-      if ((error as { code?: unknown }).code !== 'ENOENT') throw error
-      return
-    }
-    try {
-      await file.sync()
-    } finally {
-      file.closeSync()
-    }
+    this.#durability.addSnapshot(snapshot)
   }
 
   /** Runs something that reads; the first read error fails the log. */
@@ -940,7 +678,7 @@ export class PartitionLog {
       this.#failure = error
       this.#logger.error('the log failed', { error })
       this.#staged?.fail(error)
-      this.#failSyncWaiters(error)
+      this.#durability.failWaiters(error)
       this.#onFailure(error)
     }
     return this.#storageError(error)
@@ -951,12 +689,6 @@ export class PartitionLog {
     return new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, `${this.#name} in ${this.#directory}: ${cause.message}`, {
       cause,
     })
-  }
-
-  #failSyncWaiters(error: Error): void {
-    const waiters = this.#syncWaiters
-    this.#syncWaiters = []
-    for (const { callback } of waiters) callback(error)
   }
 
   #assertUsable(): void {
@@ -970,30 +702,12 @@ export class PartitionLog {
   }
 
   #release(): void {
-    this.#isReleased = true
-    for (const { timer, segment } of this.#removals) {
-      timer?.cancel()
-      segment.closeFiles()
-    }
-    this.#removals.clear()
+    this.#durability.release()
+    this.#removals.release()
     for (const segment of this.#segments.all) segment.closeFiles()
   }
 }
 
-interface Removal {
-  readonly segment: Segment
-  timer: Timer | null
-}
-
 function clamp(offset: bigint, low: bigint, high: bigint): bigint {
   return offset < low ? low : offset > high ? high : offset
-}
-
-/** Of a batch with its final offset: the offset behind it. In magic 0 and 1 the header holds the last offset. */
-function endOffsetOf(batch: {
-  readonly magic: number
-  readonly baseOffset: bigint
-  readonly lastOffsetDelta: number
-}): bigint {
-  return batch.magic < 2 ? batch.baseOffset + 1n : batch.baseOffset + BigInt(batch.lastOffsetDelta + 1)
 }

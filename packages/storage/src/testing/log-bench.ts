@@ -11,13 +11,8 @@ import { simulation, type SimulatedHost, type Simulation } from '@millrace/runti
 import { FilePool } from '../file-pool.ts'
 import { defaultLogConfig, type LogConfig } from '../log-config.ts'
 import { createLogServices, type LogServices } from '../log-services.ts'
-import {
-  PartitionLog,
-  type Appended,
-  type AppendOptions,
-  type ExistingPartitionLog,
-  type LocateOptions,
-} from '../partition-log.ts'
+import { PartitionLog } from '../partition-log.ts'
+import type { Appended, AppendOptions, ExistingPartitionLog, LocateOptions } from '../partition-log-options.ts'
 import { validateRecords, type ValidatedBatches } from '../validation/index.ts'
 
 export interface StoredRecord {
