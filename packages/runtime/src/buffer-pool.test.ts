@@ -34,6 +34,29 @@ test('no more than the bound is kept', () => {
   assert.equal(pool.keptBytes, 2048)
 })
 
+test('above the bound the buffers that lie unused longest make room for another size', () => {
+  const pool = new BufferPool({ maxKeptBytes: 8192 })
+  const small = Array.from({ length: 8 }, () => pool.acquire(1024))
+  for (const buffer of small) pool.release(buffer)
+  const large = pool.acquire(4096)
+  pool.release(large)
+  assert.equal(pool.keptBytes, 8192)
+  assert.equal(pool.acquire(4096), large)
+  assert.deepEqual(
+    Array.from({ length: 4 }, () => small.indexOf(pool.acquire(1024))),
+    [7, 6, 5, 4],
+  )
+  assert.equal(pool.keptBytes, 0)
+})
+
+test('a buffer above the bound is not kept, and displaces none', () => {
+  const pool = new BufferPool({ maxKeptBytes: 3000 })
+  const small = pool.acquire(1024)
+  pool.release(small)
+  pool.release(pool.acquire(4096))
+  assert.equal(pool.acquire(1024), small)
+})
+
 test('releasing twice, or a view, is caught', () => {
   const pool = new BufferPool({ maxKeptBytes: 1 << 20 })
   const buffer = pool.acquire(2000)

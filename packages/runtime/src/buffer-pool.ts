@@ -13,7 +13,7 @@ const SMALLEST_LOG2 = 10
 const LARGEST_LOG2 = 30
 
 export interface BufferPoolOptions {
-  /** Bound on the bytes lying unused in the pool; what is released above it goes to the garbage collector. */
+  /** Bound on the bytes lying unused in the pool; above it those that lie there longest go to the garbage collector. */
   readonly maxKeptBytes: number
 }
 
@@ -22,6 +22,7 @@ export class BufferPool {
   readonly #free: Uint8Array[][] = []
   /** The fewest that lay unused in each list since the last `trim`: nobody needed those. */
   readonly #leastUnused: number[] = []
+  /** Those of all lists, the first released first. */
   readonly #inPool = new Set<Uint8Array>()
   readonly #maxKeptBytes: number
   #keptBytes = 0
@@ -65,10 +66,22 @@ export class BufferPool {
     if (log2 > LARGEST_LOG2) return
     assert(size === 2 ** log2, `a buffer of ${size} bytes is not from the pool`)
     assert(!this.#inPool.has(buffer), `a buffer of ${size} bytes was released twice`)
-    if (this.#keptBytes + size > this.#maxKeptBytes) return
+    if (size > this.#maxKeptBytes) return
+    // Else what one kind of load has left behind would keep out the sizes that the next one needs.
+    while (this.#keptBytes + size > this.#maxKeptBytes) this.#dropOldest()
     this.#free[log2]!.push(buffer)
     this.#inPool.add(buffer)
     this.#keptBytes += size
+  }
+
+  #dropOldest(): void {
+    const oldest = this.#inPool.values().next().value!
+    const log2 = log2For(oldest.length)
+    const free = this.#free[log2]!
+    free.shift()
+    this.#inPool.delete(oldest)
+    this.#keptBytes -= oldest.length
+    if (free.length < this.#leastUnused[log2]!) this.#leastUnused[log2] = free.length
   }
 
   /** Lets go of what nobody needed since the last call. To be called every now and then, so that a peak is not kept for ever. */
