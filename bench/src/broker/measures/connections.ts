@@ -18,7 +18,10 @@ async function openMany(endpoint: Endpoint, count: number): Promise<DisposableSt
 
 export const connections: Measure = {
   name: 'connections',
-  figures: [{ key: 'bytesPerConnection', title: 'memory of each of 5,000 connections', target: 0.6 }],
+  figures: [
+    { key: 'bytesPerConnection', title: 'memory of each of 5,000 connections', target: 0.6 },
+    { key: 'memory', title: 'resident memory with 5,000 connections', target: null },
+  ],
   run: async (kind, environment) => {
     const { sizes } = environment
     const broker = await environment.start(kind)
@@ -31,6 +34,7 @@ export const connections: Measure = {
     const before = residentBytes(broker.pid)
     using _ = await openMany(broker, sizes.connections)
     await delay(sizes.settleMs)
-    return { bytesPerConnection: (residentBytes(broker.pid) - before) / sizes.connections }
+    const memory = residentBytes(broker.pid)
+    return { bytesPerConnection: (memory - before) / sizes.connections, memory }
   },
 }
