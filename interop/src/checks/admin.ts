@@ -51,7 +51,7 @@ export async function checkAdmin(context: Context, { client, session }: OpenClie
     },
     {
       operation: 'createTopic',
-      what: 'create it again, with a bad name, with a bad config',
+      what: 'create it again; create one with a bad config',
       check: async () => {
         await expectRefusal(call('createTopic', { partitions: 3 }), errorCode.topicAlreadyExists)
         const bad = { topic: `${topic}-bad`, partitions: 1, set: { 'retention.ms': 'soon' } }
