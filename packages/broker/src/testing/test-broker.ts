@@ -1,5 +1,6 @@
 /** A broker for tests: in memory, on a free port, gone at the end of the block (`await using`). */
-import { EmbeddedTree } from '@millrace/coordination'
+import { EmbeddedTree, type CoordinationTree } from '@millrace/coordination'
+import { CreateTopics, ErrorCode, errorName } from '@millrace/protocol'
 import { MemoryDisk, nodeRuntime, silentLogger, type Logger, type Runtime } from '@millrace/runtime'
 import { Broker } from '../broker.ts'
 import { BrokerConfig } from '../config/broker-config.ts'
@@ -11,6 +12,14 @@ export interface TestBrokerOptions {
   readonly logger?: Logger
   /** Default: the real world with a disk in memory. */
   readonly runtime?: Runtime
+  /** What survives a restart besides the disk. Default: one of its own. The caller disposes it. */
+  readonly tree?: CoordinationTree
+}
+
+export interface TestTopicOptions {
+  /** Default 1. */
+  readonly partitions?: number
+  readonly configs?: Readonly<Record<string, string | number>>
 }
 
 export class TestBroker implements AsyncDisposable {
@@ -28,7 +37,7 @@ export class TestBroker implements AsyncDisposable {
     await using cleanup = new AsyncDisposableStack()
     const real = nodeRuntime()
     const runtime = options.runtime ?? { ...real, disk: new MemoryDisk({ now: () => real.clock.now() }) }
-    const tree = cleanup.use(await EmbeddedTree.open({ clock: runtime.clock }))
+    const tree = options.tree ?? cleanup.use(await EmbeddedTree.open({ clock: runtime.clock }))
     const config = BrokerConfig.of({
       listeners: 'PLAINTEXT://127.0.0.1:0',
       'log.dirs': '/logs',
@@ -40,6 +49,28 @@ export class TestBroker implements AsyncDisposable {
 
   connect(): Promise<RawClient> {
     return RawClient.open(this.port)
+  }
+
+  /** Returns its id. */
+  async createTopic(name: string, { partitions = 1, configs = {} }: TestTopicOptions = {}): Promise<string> {
+    const client = await this.connect()
+    const { topics } = await client.ask(CreateTopics, 7, {
+      timeoutMs: 10_000,
+      topics: [
+        {
+          name,
+          numPartitions: partitions,
+          replicationFactor: 1,
+          assignments: [],
+          configs: Object.entries(configs).map(([key, value]) => ({ name: key, value: String(value) })),
+        },
+      ],
+    })
+    client.close()
+    const { errorCode, errorMessage, topicId } = topics[0]!
+    if (errorCode !== ErrorCode.NONE)
+      throw new Error(`${name} was not created: ${errorName(errorCode)} ${errorMessage}`)
+    return topicId
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
