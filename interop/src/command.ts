@@ -59,6 +59,11 @@ export async function runToSuccess(
   return stdout.toString()
 }
 
+/** Ctrl-C and SIGTERM end this process the ordinary way, so that what was started and made is cleared away. */
+export function exitOnSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+}
+
 /** The end of a program's output, short enough for an error message. */
 export function tail(output: Buffer | string): string {
   const text = output.toString().trim()

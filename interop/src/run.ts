@@ -1,9 +1,10 @@
 // Drives every foreign client against a broker and writes what worked to interop/RESULTS.md. See README.md.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { advertisedApis } from './brokers/api-versions-probe.ts'
 import { cacheRoot, repositoryRoot } from './cache.ts'
+import { exitOnSignals } from './command.ts'
 import { checkAdmin } from './checks/admin.ts'
 import { checkConsuming } from './checks/consume.ts'
 import type { Context, OpenClient } from './checks/context.ts'
@@ -15,6 +16,7 @@ import { foreignClients } from './clients/index.ts'
 import { kcat } from './clients/kcat.ts'
 import { parseOptions, type Options } from './options.ts'
 import { Report } from './report.ts'
+import { writeMarkdown } from './write-markdown.ts'
 
 const installing = { name: 'installation', version: '' }
 
@@ -72,6 +74,9 @@ async function main(): Promise<number> {
   }
   const report = new Report((line) => console.log(line))
   const directory = mkdtempSync(join(tmpdir(), 'millrace-interop-'))
+  const removeDirectory = () => rmSync(directory, { recursive: true, force: true })
+  process.once('exit', removeDirectory)
+  exitOnSignals()
   const startedMs = performance.now()
   try {
     await options.broker.prepare()
@@ -79,12 +84,11 @@ async function main(): Promise<number> {
   } catch (error) {
     await report.check(installing, 'the run itself', () => Promise.reject(error))
   } finally {
-    rmSync(directory, { recursive: true, force: true })
+    removeDirectory()
   }
   const isWhole = options.only === null && options.broker.name.startsWith('millrace')
   const results = isWhole ? join(repositoryRoot, 'interop', 'RESULTS.md') : join(cacheRoot, 'interop', 'RESULTS.md')
-  mkdirSync(join(results, '..'), { recursive: true })
-  writeFileSync(results, report.markdown(options.broker.name))
+  await writeMarkdown(results, report.markdown(options.broker.name))
   console.log(
     `${((performance.now() - startedMs) / 1000).toFixed(0)} s; results in ${results.slice(repositoryRoot.length + 1)}`,
   )

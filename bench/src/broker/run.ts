@@ -1,7 +1,7 @@
 // Our broker and Apache Kafka in turn: `npm run bench -- [measures] [options]`.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { repositoryRoot, type BrokerKind } from '@millrace/interop/brokers'
+import { exitOnSignals, repositoryRoot, type BrokerKind, writeMarkdown } from '@millrace/interop/brokers'
 import { withEnvironment } from './environment.ts'
 import type { Measure, Sample, Sizes } from './measure.ts'
 import { contests, reference, type Contest } from './measures/index.ts'
@@ -56,6 +56,7 @@ export async function runBrokerBench(options: BrokerBenchOptions): Promise<void>
       `no measure ${unknown.join(', ')}; there are ${contests.map(({ measure }) => measure.name).join(', ')}`,
     )
   const chosen = contests.filter(({ measure }) => options.names.length === 0 || options.names.includes(measure.name))
+  exitOnSignals()
   await rdkafkaPerformance()
   const rows: string[] = []
   for (const contest of chosen) rows.push(...(await hold(contest, options)))
@@ -63,6 +64,6 @@ export async function runBrokerBench(options: BrokerBenchOptions): Promise<void>
   const file = join(repositoryRoot, 'bench', 'RESULTS.md')
   const previous = existsSync(file) ? readFileSync(file, 'utf8') : ''
   const titles = contests.flatMap(({ measure }) => measure.figures.map(({ title }) => title))
-  writeFileSync(file, resultsText(previous, rows, titles, options.rounds))
+  await writeMarkdown(file, resultsText(previous, rows, titles, options.rounds))
   console.log('results in bench/RESULTS.md')
 }

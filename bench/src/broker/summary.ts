@@ -43,7 +43,7 @@ export function resultsText(
   titles: readonly string[],
   rounds: number,
 ): string {
-  const titleOf = (line: string) => line.split(' | ')[0]!.replace(/^\| /, '')
+  const titleOf = (line: string) => line.split('|')[1]!.trim()
   const isRow = (line: string) => line.startsWith('| ') && titles.includes(titleOf(line))
   const byTitle = new Map([...previous.split('\n').filter(isRow), ...rows].map((line) => [titleOf(line), line]))
   const notesStart = previous.indexOf(notesHeading)
