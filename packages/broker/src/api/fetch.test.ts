@@ -339,7 +339,8 @@ test('old clients get old formats, and no codec they do not know', async () => {
     assert.equal(magicOf(records, 0), magic)
     const values: string[] = []
     forEachBatch(records, (at) => {
-      for (const { offset, value } of readMessages(records, at)) values.push(`${offset}:${Buffer.from(value!)}`)
+      for (const { offset, value } of readMessages(records, at, 1000))
+        values.push(`${offset}:${Buffer.from(value!).toString()}`)
     })
     assert.deepEqual(values, ['1:b', '2:c'])
   }
@@ -371,7 +372,7 @@ test('a session answers with what is new, keeps errors fresh, and ends when noth
   assert.deepEqual(indexes(first), [0, 1, 9])
   assert.deepEqual(indexes(await ask(sessionId, 1, [])), [9])
   await produce(client, ['a'], { index: 1 })
-  assert.deepEqual(indexes(await ask(sessionId, 2, [{ index: 2 }], [9])).sort(), [1, 2])
+  assert.deepEqual(new Set(indexes(await ask(sessionId, 2, [{ index: 2 }], [9]))), new Set([1, 2]))
   assert.deepEqual(indexes(await ask(sessionId, 3, [{ index: 1, offset: 1n }])), [])
 
   assert.equal((await ask(sessionId, 3, [])).errorCode, ErrorCode.INVALID_FETCH_SESSION_EPOCH)

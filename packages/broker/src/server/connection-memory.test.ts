@@ -283,7 +283,10 @@ test('a client that never reads is served no more, holds little, and counts as i
   assert.ok(nowMs - connection.idleSinceMs(nowMs)! >= 5000)
   peer.readAnswers()
   assert.equal(connection.idleSinceMs(nowMs), nowMs, 'taking an answer is a sign of life')
-  assert.ok(!peer.isPaused)
+  for (let round = 0; peer.isPaused; round++) {
+    assert.ok(round < 100, 'reading goes on when answers are taken')
+    peer.readAnswers()
+  }
   peer.closed()
   assert.ok(memory.usedBytes <= slabBytes)
 })
