@@ -1,10 +1,10 @@
-// Runs every *.test.ts under packages/ (or those whose path contains an argument), quietly: failures in full, then the totals.
+// Runs every *.test.ts under packages/ and beside it (or those whose path contains an argument), quietly: failures in full, then the totals.
 import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 
 const wanted = process.argv.slice(2)
-const files = globSync('packages/*/src/**/*.test.ts').filter(
+const files = globSync(['packages/*/src/**/*.test.ts', '{bench,interop,crash,fuzz}/src/**/*.test.ts']).filter(
   (file) => wanted.length === 0 || wanted.some((part) => file.includes(part)),
 )
 if (files.length === 0) {
