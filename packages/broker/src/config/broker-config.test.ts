@@ -132,6 +132,14 @@ test('dynamic settings lie over the static ones, this broker’s over the cluste
   assert.deepEqual(seen, [20, 30, 10])
 })
 
+test('a setting that can only be set while running is read then', () => {
+  const config = BrokerConfig.of()
+  const name = 'replica.alter.log.dirs.io.max.bytes.per.second'
+  assert.equal(config.get(name), Number.MAX_SAFE_INTEGER)
+  config.setDynamic(new Map([[name, '1000']]), new Map())
+  assert.equal(config.get(name), 1000)
+})
+
 test('a dynamic setting takes the place of its synonyms', () => {
   const config = BrokerConfig.of({ 'log.roll.ms': 1000 })
   // Only log.roll.ms is dynamic; set for this broker it takes the place of whatever the cluster says.

@@ -184,7 +184,7 @@ function readTexts(texts: ConfigTexts, properties: Properties, problems: string[
   const shown = new Map<string, string>()
   for (const [name, text] of texts) {
     const definition = brokerDefinition(name)
-    if (definition === undefined || definition.isDynamicOnly) continue
+    if (definition === undefined) continue
     const parsed = parseConfig(name, definition, text)
     if (parsed.problem === null) {
       values.set(name, parsed.value)

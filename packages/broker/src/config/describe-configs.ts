@@ -170,7 +170,7 @@ function from(name: string, synonyms: readonly ConfigSynonym[]): readonly Config
 
 function brokerText(config: BrokerConfig, name: string): string | null {
   const text = config.text(name)
-  if (text !== null && brokerDefinition(name)?.isDynamicOnly !== true) return text
+  if (text !== null) return text
   return config.ofThisBroker.get(name) ?? config.clusterDefaults.get(name) ?? config.static.get(name) ?? text
 }
 

@@ -42,3 +42,16 @@ test('every setting has its place', () => {
   assert.equal(supportOf('zookeeper.session.timeout.ms'), 'removed from Kafka')
   assert.equal(supportOf('made.up'), 'unknown')
 })
+
+test('docs/configuration.md lists what has an effect, and nothing else', () => {
+  const text = readFileSync(join(source, '../../../docs/configuration.md'), 'utf8')
+  const section = text.slice(text.indexOf('## Settings that have an effect'), text.indexOf('## Topics'))
+  const listed = new Set([...section.matchAll(/`([a-z]+(?:\.[a-z0-9]+)*)`/g)].map(([, name]) => name!))
+  const honoured = Object.keys(brokerConfigs).filter((name) => supportOf(name) === 'honoured')
+  assert.deepEqual(
+    honoured.filter((name) => !listed.has(name)),
+    [],
+  )
+  const wrong = [...listed].filter((name) => Object.hasOwn(brokerConfigs, name) && supportOf(name) !== 'honoured')
+  assert.deepEqual(wrong, [])
+})

@@ -79,6 +79,8 @@ const honoured: ReadonlySet<BrokerConfigName> = new Set<BrokerConfigName>([
   'share.coordinator.state.topic.replication.factor',
   'share.coordinator.state.topic.min.isr',
   'share.coordinator.state.topic.segment.bytes',
+  'num.recovery.threads.per.data.dir',
+  'replica.alter.log.dirs.io.max.bytes.per.second',
   'millrace.batch.max.decompressed.bytes',
 ])
 
@@ -87,7 +89,6 @@ const harmless: ReadonlySet<BrokerConfigName> = new Set<BrokerConfigName>([
   'background.threads',
   'num.io.threads',
   'num.network.threads',
-  'num.recovery.threads.per.data.dir',
   'num.replica.alter.log.dirs.threads',
   'queued.max.requests',
   'log.preallocate',

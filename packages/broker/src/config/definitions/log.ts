@@ -152,7 +152,7 @@ export const logConfigs = {
     check: atLeast(1),
     importance: 'high',
     dynamic: 'cluster-wide',
-    doc: 'Threads that recover logs at the start. Millrace recovers on its event loop.',
+    doc: 'Logs per directory that are recovered or closed at the same time.',
   }),
   'auto.create.topics.enable': boolean({
     default: true,
