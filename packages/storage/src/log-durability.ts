@@ -15,25 +15,16 @@ import type { SyncRound } from './writing/sync-round.ts'
 /** What durability has to know of the log it belongs to. */
 export interface DurableLog {
   readonly directory: string
-  readonly writtenEndOffset: bigint
-  readonly failure: Error | null
-}
-
-export interface LogDurabilityOptions {
   readonly services: { readonly disk: Disk; readonly syncs: SyncRound; readonly backgroundSyncs: FewAtOnce }
   readonly segments: SegmentList
   readonly leaderEpochs: LeaderEpochs
-  readonly log: DurableLog
-  readonly onFailure: (error: Error) => void
+  readonly ends: { readonly writtenEndOffset: bigint }
+  readonly health: { readonly failure: Error | null; fail(error: Error): unknown }
 }
 
 /** Invariant: everything below `recoveryPoint` is durable, but for the indexes of the segments in `#rolled` and of the active one. */
 export class LogDurability {
-  readonly #services: LogDurabilityOptions['services']
-  readonly #segments: SegmentList
-  readonly #leaderEpochs: LeaderEpochs
   readonly #log: DurableLog
-  readonly #onFailure: (error: Error) => void
   #recoveryPoint = 0n
   /** Every append below this waits, or has waited, for a sync. */
   #requestedEnd = 0n
@@ -45,12 +36,8 @@ export class LogDurability {
   #truncations = 0
   #isReleased = false
 
-  constructor(options: LogDurabilityOptions) {
-    this.#services = options.services
-    this.#segments = options.segments
-    this.#leaderEpochs = options.leaderEpochs
-    this.#log = options.log
-    this.#onFailure = options.onFailure
+  constructor(log: DurableLog) {
+    this.#log = log
   }
 
   get recoveryPoint(): bigint {
@@ -61,7 +48,7 @@ export class LogDurability {
   checkpoint(logEndOffset: bigint): bigint {
     const [rolled] = this.#rolled
     if (rolled !== undefined && rolled.baseOffset < this.#recoveryPoint) return rolled.baseOffset
-    const isInActive = this.#recoveryPoint === logEndOffset && this.#segments.active.sizeBytes > 0
+    const isInActive = this.#recoveryPoint === logEndOffset && this.#log.segments.active.sizeBytes > 0
     return isInActive && !this.#isReleased ? this.#recoveryPoint - 1n : this.#recoveryPoint
   }
 
@@ -70,9 +57,9 @@ export class LogDurability {
     this.#recoveryPoint = recoveryPoint
     this.#requestedEnd = recoveryPoint
     if (options.afterCleanShutdown) return
-    for (const segment of this.#segments.from(recoveryPoint)) {
+    for (const segment of this.#log.segments.from(recoveryPoint)) {
       segment.markUnsynced()
-      if (segment !== this.#segments.active) this.#rolled.add(segment)
+      if (segment !== this.#log.segments.active) this.#rolled.add(segment)
     }
   }
 
@@ -85,9 +72,9 @@ export class LogDurability {
 
   /** Calls back when what is written now is durable, or will never be. */
   afterSync(callback: WrittenCallback): void {
-    if (this.#log.failure !== null) return callback(this.#log.failure)
+    if (this.#log.health.failure !== null) return callback(this.#log.health.failure)
     this.#waiters.push(callback)
-    this.#services.syncs.add(this)
+    this.#log.services.syncs.add(this)
   }
 
   /** @internal for SyncRound */
@@ -95,7 +82,7 @@ export class LogDurability {
     const waiters = this.#waiters
     this.#waiters = []
     await this.sync()
-    for (const callback of waiters) callback(this.#log.failure)
+    for (const callback of waiters) callback(this.#log.health.failure)
   }
 
   failWaiters(error: Error): void {
@@ -114,11 +101,11 @@ export class LogDurability {
    * points at: see LeaderEpochs. The sync follows in the background.
    */
   sealRolled(segment: Segment): void {
-    this.#leaderEpochs.persistNow(this.#log.writtenEndOffset)
+    this.#log.leaderEpochs.persistNow(this.#log.ends.writtenEndOffset)
     segment.seal()
     this.#rolled.add(segment)
     this.syncNames()
-    void this.#services.backgroundSyncs.run(() => this.sync())
+    void this.#log.services.backgroundSyncs.run(() => this.sync())
   }
 
   /** The segment is gone, or is the active one again. */
@@ -142,11 +129,11 @@ export class LogDurability {
     const before = this.#syncing
     const sync = (async () => {
       if (before !== null) await before
-      if (this.#log.failure !== null || this.#isReleased) return
+      if (this.#log.health.failure !== null || this.#isReleased) return
       try {
         await this.#syncNow()
       } catch (error) {
-        this.#onFailure(error as Error)
+        this.#log.health.fail(error as Error)
       }
     })()
     this.#syncing = sync
@@ -155,14 +142,14 @@ export class LogDurability {
   }
 
   async #syncNow(): Promise<void> {
-    const upTo = this.#log.writtenEndOffset
+    const upTo = this.#log.ends.writtenEndOffset
     const truncations = this.#truncations
     const rolled = [...this.#rolled]
     await Promise.all([
-      ...this.#segments.from(this.#recoveryPoint).map((segment) => segment.syncLog()),
+      ...this.#log.segments.from(this.#recoveryPoint).map((segment) => segment.syncLog()),
       ...rolled.flatMap((segment) => [segment.syncLog(), segment.syncIndexes()]),
       ...this.#snapshots.splice(0).map((path) => this.#syncFile(path)),
-      this.#leaderEpochs.persist(upTo),
+      this.#log.leaderEpochs.persist(upTo),
     ])
     if (this.#isReleased) return
     this.syncNames()
@@ -172,17 +159,17 @@ export class LogDurability {
 
   /** Makes the names of new files durable. */
   syncNames(): void {
-    const unsynced = this.#segments.all.filter((segment) => segment.exists && !segment.isNameSynced)
-    if (unsynced.length === 0 && !this.#leaderEpochs.needsDirectorySync) return
-    this.#leaderEpochs.needsDirectorySync = false
-    this.#services.disk.syncDirectorySync(this.#log.directory)
+    const unsynced = this.#log.segments.all.filter((segment) => segment.exists && !segment.isNameSynced)
+    if (unsynced.length === 0 && !this.#log.leaderEpochs.needsDirectorySync) return
+    this.#log.leaderEpochs.needsDirectorySync = false
+    this.#log.services.disk.syncDirectorySync(this.#log.directory)
     for (const segment of unsynced) segment.isNameSynced = true
   }
 
   async #syncFile(path: string): Promise<void> {
     let file: DiskFile
     try {
-      file = this.#services.disk.openSync(path, 'write')
+      file = this.#log.services.disk.openSync(path, 'write')
     } catch (error) {
       // A truncation may have removed the snapshot.
       if ((error as { code?: unknown }).code !== 'ENOENT') throw error
