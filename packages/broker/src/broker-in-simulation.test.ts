@@ -1,0 +1,318 @@
+/**
+ * A whole broker and its clients in a simulated world, which fails as the real one may. Each run follows from its seed, which is in the
+ * name of a test that fails; `MILLRACE_SEED=n` runs that one alone.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { EmbeddedTree } from '@millrace/coordination'
+import { CrashingStore } from '@millrace/coordination/testing'
+import { connectToBroker, type BrokerConnection } from '@millrace/network'
+import {
+  ApiVersions,
+  CreateTopics,
+  DescribeLogDirs,
+  ErrorCode,
+  errorName,
+  Fetch,
+  forEachBatch,
+  KafkaError,
+  ListOffsets,
+  Produce,
+  readRecords,
+  RecordBatchBuilder,
+} from '@millrace/protocol'
+import { silentLogger } from '@millrace/runtime'
+import { simulation, type Simulation, type SimulatedHost } from '@millrace/runtime/testing'
+import { Broker } from './broker.ts'
+import { BrokerConfig } from './config/broker-config.ts'
+
+const directories = ['/a', '/b']
+
+/** One host with a broker on it, and one from which clients connect. */
+class World {
+  readonly sim: Simulation
+  readonly host: SimulatedHost
+  #store = new CrashingStore()
+  #tree: EmbeddedTree | null = null
+  broker: Broker | null = null
+
+  constructor(seed: number) {
+    this.sim = simulation(seed)
+    this.host = this.sim.host('broker')
+  }
+
+  run<T>(promise: Promise<T>): Promise<T> {
+    return this.sim.time.run(promise)
+  }
+
+  async start(): Promise<void> {
+    const { runtime } = this.host
+    this.#tree = await this.run(EmbeddedTree.open({ clock: runtime.clock, store: this.#store }))
+    const config = BrokerConfig.of({ listeners: 'PLAINTEXT://broker:9092', 'log.dirs': directories.join(',') })
+    this.broker = await this.run(Broker.start({ runtime, config, tree: this.#tree, logger: silentLogger }))
+  }
+
+  async stop(): Promise<void> {
+    await this.run(this.broker!.stop())
+    await this.run(this.#tree![Symbol.asyncDispose]())
+  }
+
+  /** The process dies, or with `power` the machine. */
+  crash(power: boolean): void {
+    if (power) this.host.crash()
+    else this.host.crashProcess()
+    this.#store = this.#store.crash(this.sim.random.chance(0.5))
+  }
+
+  connect(): Promise<BrokerConnection> {
+    const { runtime } = this.sim.host('client')
+    return connectToBroker(runtime.transport, { host: 'broker', port: 9092 }, { clock: runtime.clock, clientId: null })
+  }
+
+  async createTopic(name: string, partitions: number, configs: Readonly<Record<string, string>> = {}): Promise<void> {
+    const client = await this.run(this.connect())
+    const { topics } = await this.run(
+      client.send(CreateTopics, {
+        timeoutMs: 10_000,
+        topics: [
+          {
+            name,
+            numPartitions: partitions,
+            replicationFactor: 1,
+            assignments: [],
+            configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
+          },
+        ],
+      }),
+    )
+    assert.equal(errorName(topics[0]!.errorCode), 'NONE')
+    await this.run(client[Symbol.asyncDispose]())
+  }
+}
+
+interface Sent {
+  readonly topic: string
+  readonly index: number
+  readonly values: readonly string[]
+  readonly timeoutMs?: number
+}
+
+async function produce(
+  client: BrokerConnection,
+  { topic, index, values, timeoutMs = 5000 }: Sent,
+): Promise<{ errorCode: number; baseOffset: bigint }> {
+  const builder = new RecordBatchBuilder({})
+  for (const value of values) builder.append({ timestamp: -1n, value: Buffer.from(value) })
+  const answer = await client.send(
+    Produce,
+    { acks: -1, timeoutMs, topicData: [{ name: topic, partitionData: [{ index, records: builder.build() }] }] },
+    { version: 9 },
+  )
+  return answer.responses[0]!.partitionResponses[0]!
+}
+
+/** All values of a partition, by offset. */
+async function readAll(client: BrokerConnection, topic: string, index: number): Promise<Map<bigint, string>> {
+  const values = new Map<bigint, string>()
+  const { topics } = await client.send(ListOffsets, {
+    replicaId: -1,
+    topics: [{ name: topic, partitions: [{ partitionIndex: index, timestamp: -1n }] }],
+  })
+  const { offset: end, errorCode } = topics[0]!.partitions[0]!
+  assert.equal(errorName(errorCode), 'NONE')
+  for (let offset = 0n; offset < end;) {
+    const { responses } = await client.send(
+      Fetch,
+      {
+        maxWaitMs: 0,
+        minBytes: 1,
+        topics: [{ topic, partitions: [{ partition: index, fetchOffset: offset, partitionMaxBytes: 1 << 20 }] }],
+      },
+      { version: 11 },
+    )
+    const { records, errorCode: failure } = responses[0]!.partitions[0]!
+    assert.equal(errorName(failure), 'NONE')
+    const before = offset
+    forEachBatch(records!, (at) => {
+      for (const record of readRecords(records!, at)) {
+        assert.equal(record.offset, offset, 'offsets have no holes')
+        values.set(offset++, Buffer.from(record.value!).toString())
+      }
+    })
+    assert.ok(offset > before, `no records at ${offset} of ${end}`)
+  }
+  return values
+}
+
+const isGone = (error: unknown): boolean =>
+  error instanceof KafkaError &&
+  (error.code === ErrorCode.NETWORK_EXCEPTION || error.code === ErrorCode.REQUEST_TIMED_OUT)
+
+const only = process.env['MILLRACE_SEED']
+const seeds = only === undefined ? [1, 2, 3, 4, 5, 6] : [Number(only)]
+
+for (const seed of seeds)
+  test(`seed ${seed}: what a synced topic acknowledged is there after every crash`, async () => {
+    const world = new World(seed)
+    const { sim, host } = world
+    const { random } = sim
+    await world.start()
+    await world.createTopic('t', 3, { 'flush.messages': '1', 'segment.bytes': String(1 << 20) })
+    const acknowledged = [0, 1, 2].map(() => new Map<bigint, string>())
+    let next = 0
+    let checked = 0
+
+    async function producer(): Promise<void> {
+      const client = await world.connect()
+      for (;;) {
+        const index = random.integer(3)
+        const size = random.chance(0.2) ? 40_000 : 100
+        const values = Array.from({ length: 1 + random.integer(4) }, () => `${next++}:`.padEnd(size, 'x'))
+        const { errorCode, baseOffset } = await produce(client, { topic: 't', index, values })
+        assert.equal(errorName(errorCode), 'NONE')
+        values.forEach((value, at) => acknowledged[index]!.set(baseOffset + BigInt(at), value))
+      }
+    }
+
+    for (let round = 0; round < 5; round++) {
+      const producers = Array.from({ length: 4 }, () =>
+        producer().catch((error: unknown) => {
+          if (!isGone(error)) throw error
+        }),
+      )
+      await sim.time.advance(20 + random.integer(300))
+      if (random.chance(0.5)) host.clock.jumpWall((random.integer(7200) - 3600) * 500)
+      await sim.time.advance(random.integer(100))
+      const how = random.integer(3)
+      if (how < 2) world.crash(how === 1)
+      else await world.stop()
+      await world.run(Promise.all(producers))
+      await world.start()
+      const client = await world.run(world.connect())
+      for (const [index, expected] of acknowledged.entries()) {
+        const found = await world.run(readAll(client, 't', index))
+        for (const [offset, value] of expected) {
+          assert.equal(found.get(offset), value, `round ${round}: partition ${index} lost or changed offset ${offset}`)
+          checked++
+        }
+      }
+      await world.run(client[Symbol.asyncDispose]())
+    }
+    assert.ok(checked > 100, `only ${checked} records were checked`)
+    await world.stop()
+  })
+
+for (const code of ['EIO', 'ENOSPC'])
+  test(`${code} in one log directory takes its partitions away, and no others`, async () => {
+    const world = new World(11)
+    const { host } = world
+    await world.start()
+    await world.createTopic('t', 4)
+    const client = await world.run(world.connect())
+    const send = (index: number) => world.run(produce(client, { topic: 't', index, values: ['v'] }))
+    for (let index = 0; index < 4; index++) assert.equal((await send(index)).errorCode, ErrorCode.NONE)
+    const { results } = await world.run(client.send(DescribeLogDirs, { topics: null }))
+    const indexesIn = (path: string) =>
+      results
+        .find(({ logDir }) => logDir === path)!
+        .topics.flatMap(({ partitions }) => partitions.map((one) => one.partitionIndex))
+    const [lost, kept] = [indexesIn('/b'), indexesIn('/a')]
+    assert.deepEqual([lost.length, kept.length], [2, 2])
+
+    const waiting = client.send(
+      Fetch,
+      {
+        maxWaitMs: 20_000,
+        minBytes: 1000,
+        topics: [
+          {
+            topic: 't',
+            partitions: lost.map((partition) => ({ partition, fetchOffset: 1n, partitionMaxBytes: 1000 })),
+          },
+        ],
+      },
+      { version: 11 },
+    )
+    host.disk.fail({ operation: 'write', path: (path) => path.startsWith('/b/'), code })
+    const other = await world.run(world.connect())
+    const failed = await world.run(produce(other, { topic: 't', index: lost[0]!, values: ['v'] }))
+    assert.deepEqual([errorName(failed.errorCode), failed.baseOffset], ['KAFKA_STORAGE_ERROR', -1n])
+    const before = world.sim.time.nowMs
+    const woken = await world.run(waiting)
+    assert.ok(world.sim.time.nowMs - before < 1000, 'the fetch goes on waiting')
+    for (const { errorCode } of woken.responses[0]!.partitions)
+      assert.equal(errorName(errorCode), 'KAFKA_STORAGE_ERROR')
+
+    for (const index of lost) assert.equal(errorName((await send(index)).errorCode), 'KAFKA_STORAGE_ERROR')
+    for (const index of kept) {
+      const { errorCode, baseOffset } = await send(index)
+      assert.deepEqual([errorName(errorCode), baseOffset], ['NONE', 1n])
+      assert.equal((await world.run(readAll(client, 't', index))).size, 2)
+    }
+    const { topics } = await world.run(
+      client.send(ListOffsets, {
+        replicaId: -1,
+        topics: [{ name: 't', partitions: [{ partitionIndex: lost[0]!, timestamp: -1n }] }],
+      }),
+    )
+    assert.equal(errorName(topics[0]!.partitions[0]!.errorCode), 'KAFKA_STORAGE_ERROR')
+    const after = await world.run(client.send(DescribeLogDirs, { topics: null }))
+    assert.deepEqual(
+      after.results.map(({ logDir, errorCode }) => [logDir, errorName(errorCode)]),
+      [
+        ['/a', 'NONE'],
+        ['/b', 'KAFKA_STORAGE_ERROR'],
+      ],
+    )
+    await world.stop()
+    assert.ok(host.disk.existsSync('/a/.kafka_cleanshutdown'))
+    assert.ok(!host.disk.existsSync('/b/.kafka_cleanshutdown'), 'recovery has to look at the failed directory')
+  })
+
+for (const timeoutMs of [0, -1])
+  test(`acks=-1 with a timeout of ${timeoutMs} ms does not give up on a slow disk of its own`, async () => {
+    const world = new World(12)
+    await world.start()
+    await world.createTopic('t', 1, { 'flush.messages': '1' })
+    world.host.disk.syncLatencyMs = [400, 400]
+    const client = await world.run(world.connect())
+    const { errorCode } = await world.run(produce(client, { topic: 't', index: 0, values: ['v'], timeoutMs }))
+    assert.equal(errorName(errorCode), 'NONE')
+    await world.stop()
+  })
+
+test('a stop answers what waits, at once, acknowledges what is written, and leaves the marker', async () => {
+  const world = new World(13)
+  const { sim, host } = world
+  await world.start()
+  await world.createTopic('t', 2, { 'flush.messages': '1' })
+  const fetching = await world.run(world.connect())
+  const producing = await world.run(world.connect())
+  const idle = await world.run(world.connect())
+  const fetched = fetching.send(
+    Fetch,
+    {
+      maxWaitMs: 25_000,
+      minBytes: 1,
+      topics: [{ topic: 't', partitions: [{ partition: 0, fetchOffset: 0n, partitionMaxBytes: 1 }] }],
+    },
+    { version: 11 },
+  )
+  await sim.time.advance(50)
+  host.disk.syncLatencyMs = [100, 100]
+  const produced = produce(producing, { topic: 't', index: 1, values: ['v'] })
+  await sim.time.advance(5)
+  const before = sim.time.nowMs
+  await world.stop()
+  assert.ok(sim.time.nowMs - before < 1500, `the stop took ${sim.time.nowMs - before} ms`)
+  assert.equal((await world.run(fetched)).responses[0]!.partitions[0]!.errorCode, ErrorCode.NONE)
+  assert.equal((await world.run(produced)).errorCode, ErrorCode.NONE)
+  await assert.rejects(world.run(idle.send(ApiVersions, {})))
+  for (const directory of directories) assert.ok(host.disk.existsSync(`${directory}/.kafka_cleanshutdown`))
+
+  await world.start()
+  assert.ok(!host.disk.existsSync('/a/.kafka_cleanshutdown'))
+  const client = await world.run(world.connect())
+  assert.deepEqual([...(await world.run(readAll(client, 't', 1))).values()], ['v'])
+  await world.stop()
+})
