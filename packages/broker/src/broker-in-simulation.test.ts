@@ -61,7 +61,7 @@ class World {
   crash(power: boolean): void {
     if (power) this.host.crash()
     else this.host.crashProcess()
-    this.#store = this.#store.crash(this.sim.random.chance(0.5))
+    this.#store = this.#store.crash(this.sim.random.integer(2) === 0)
   }
 
   connect(): Promise<BrokerConnection> {
@@ -166,7 +166,7 @@ for (const seed of seeds)
       const client = await world.connect()
       for (;;) {
         const index = random.integer(3)
-        const size = random.chance(0.2) ? 40_000 : 100
+        const size = random.integer(5) === 0 ? 40_000 : 100
         const values = Array.from({ length: 1 + random.integer(4) }, () => `${next++}:`.padEnd(size, 'x'))
         const { errorCode, baseOffset } = await produce(client, { topic: 't', index, values })
         assert.equal(errorName(errorCode), 'NONE')
@@ -181,7 +181,7 @@ for (const seed of seeds)
         }),
       )
       await sim.time.advance(20 + random.integer(300))
-      if (random.chance(0.5)) host.clock.jumpWall((random.integer(7200) - 3600) * 500)
+      if (random.integer(2) === 0) host.clock.jumpWall((random.integer(7200) - 3600) * 500)
       await sim.time.advance(random.integer(100))
       const how = random.integer(3)
       if (how < 2) world.crash(how === 1)
@@ -268,6 +268,44 @@ for (const code of ['EIO', 'ENOSPC'])
     assert.ok(host.disk.existsSync('/a/.kafka_cleanshutdown'))
     assert.ok(!host.disk.existsSync('/b/.kafka_cleanshutdown'), 'recovery has to look at the failed directory')
   })
+
+test('a read that fails is told of its partition only', async () => {
+  const world = new World(14)
+  const { host } = world
+  await world.start()
+  await world.createTopic('t', 2)
+  const client = await world.run(world.connect())
+  for (const index of [0, 1])
+    for (let at = 0; at < 3; at++) await world.run(produce(client, { topic: 't', index, values: ['v'.repeat(1000)] }))
+  using fault = host.disk.fail({
+    operation: 'read',
+    path: (path) => /\/t-0\/.*\.log$/.test(path),
+    code: 'EIO',
+    times: 1,
+  })
+  void fault
+  const { responses } = await world.run(
+    client.send(
+      Fetch,
+      {
+        maxWaitMs: 0,
+        minBytes: 1,
+        topics: [
+          {
+            topic: 't',
+            partitions: [0, 1].map((partition) => ({ partition, fetchOffset: 0n, partitionMaxBytes: 1 << 20 })),
+          },
+        ],
+      },
+      { version: 11 },
+    ),
+  )
+  const [failed, fine] = responses[0]!.partitions
+  assert.deepEqual([errorName(failed!.errorCode), failed!.records!.length], ['KAFKA_STORAGE_ERROR', 0])
+  assert.ok(fine!.errorCode === ErrorCode.NONE && fine!.records!.length > 3000)
+  assert.equal((await world.run(readAll(client, 't', 1))).size, 3)
+  await world.stop()
+})
 
 for (const timeoutMs of [0, -1])
   test(`acks=-1 with a timeout of ${timeoutMs} ms does not give up on a slow disk of its own`, async () => {

@@ -30,7 +30,7 @@ function outcome(changes: Partial<FetchOutcome> = {}): FetchOutcome {
   }
 }
 
-function sessionsWith(maxSessions = 10) {
+function sessionsWith(maxSessions = 10, maxPartitions = 1000) {
   let nowMs = 0
   let nextId = 100
   const clock = {
@@ -41,7 +41,10 @@ function sessionsWith(maxSessions = 10) {
     sleep: async () => {},
   }
   const random = { next: () => 0, integer: () => nextId++, bytes: (length: number) => new Uint8Array(length) }
-  return { sessions: new FetchSessions({ clock, random, maxSessions }), advance: (ms: number) => (nowMs += ms) }
+  return {
+    sessions: new FetchSessions({ clock, random, maxSessions, maxPartitions }),
+    advance: (ms: number) => (nowMs += ms),
+  }
 }
 
 interface Ask {
@@ -189,4 +192,24 @@ test('a full cache refuses young rivals, drops stale ones, and lets larger and p
   assert.equal(conclude(open(sessions, { partitions: [partition('d', 0)] })).sessionId, 0)
   advance(120_001)
   assert.ok(conclude(open(sessions, { partitions: [partition('d', 0)] })).sessionId > 0)
+})
+
+test('sessions together remember a bounded number of partitions; above it clients go on without', () => {
+  const { sessions } = sessionsWith(10, 5)
+  const topic = (name: string, count: number) => Array.from({ length: count }, (_, index) => partition(name, index))
+  const first = conclude(open(sessions, { partitions: topic('a', 3) }))
+  assert.ok(first.sessionId > 0)
+  const refused = conclude(open(sessions, { partitions: topic('b', 3) }))
+  assert.deepEqual([refused.errorCode, refused.sessionId, refused.included.length], [ErrorCode.NONE, 0, 3])
+  assert.ok(conclude(open(sessions, { partitions: topic('c', 2) })).sessionId > 0)
+
+  const grown = open(sessions, { sessionId: first.sessionId, epoch: 1, partitions: topic('d', 3) })
+  assert.equal(grown.errorCode, ErrorCode.FETCH_SESSION_ID_NOT_FOUND)
+  assert.equal(sessions.size, 1)
+  // Its room is free again, and so is that of partitions forgotten.
+  const next = conclude(open(sessions, { partitions: topic('e', 3) }))
+  assert.ok(next.sessionId > 0)
+  const forgotten = topic('e', 2).map(({ topicId, index }) => ({ topic: 'e', topicId, index }))
+  conclude(open(sessions, { sessionId: next.sessionId, epoch: 1, forgotten }))
+  assert.ok(conclude(open(sessions, { partitions: topic('f', 2) })).sessionId > 0)
 })
