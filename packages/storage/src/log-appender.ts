@@ -124,7 +124,7 @@ export class LogAppender implements StagedAppendsOwner {
     for (const append of effects.appends) producers.commit(append)
     for (const completed of effects.completed) {
       if (completed.isAborted)
-        segment.transactionIndexForWriting.append({
+        segment.indexes.transactionsForWriting.append({
           producerId: completed.producerId,
           firstOffset: completed.firstOffset,
           lastOffset: completed.lastOffset,

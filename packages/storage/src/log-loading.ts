@@ -13,8 +13,9 @@ import type { LeaderEpochs } from './leader-epochs.ts'
 import type { ExistingPartitionLog } from './partition-log-options.ts'
 import type { ProducerStates } from './producers/producer-states.ts'
 import { replayBatches } from './producers/replay-log.ts'
+import { CorruptSegmentError } from './segments/corrupt-segment-error.ts'
 import { scanSegment, type ScanResult } from './segments/scan-segment.ts'
-import { CorruptSegmentError, Segment } from './segments/segment.ts'
+import { Segment } from './segments/segment.ts'
 import { SegmentList } from './segments/segment-list.ts'
 import { tidyDirectory } from './segments/tidy-directory.ts'
 
@@ -70,7 +71,7 @@ export async function loadLog<Log>(
     if (!(error instanceof CorruptSegmentError)) throw error
     // Damage where none was to be expected: somebody changed the files, or the disk lied.
     logger.error('a segment that should be sound is damaged: recovering the log from there', { error })
-    return loader.finish(await loader.recover(error.segment.baseOffset))
+    return loader.finish(await loader.recover(error.baseOffset))
   }
 }
 
@@ -161,7 +162,7 @@ class Loader<Log> {
     const segments = this.#segments
     const { active } = segments
     // Without an index file (none is written before there is enough to index) all of the segment is its end.
-    if (active.findIndexProblem() !== null) return this.recover(active.baseOffset)
+    if (active.indexes.findProblem(active.sizeBytes) !== null) return this.recover(active.baseOffset)
     const index = active.offsetIndex
     const position = index.count === 0 ? 0 : index.positionAt(index.count - 1)
     const startOffset = position === 0 ? active.baseOffset : this.#offsetAt(active, position)

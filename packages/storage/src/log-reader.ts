@@ -75,7 +75,7 @@ export class LogReader {
   /** The batch that holds `offset`, or the first one behind it. */
   #find(offset: bigint): { segment: Segment; found: FoundBatch } | null {
     for (let segment = this.#segments.floor(offset); segment !== undefined; segment = this.#segments.after(segment)) {
-      const found = segment.find(offset, segment.writtenBytes)
+      const found = segment.find(offset)
       if (found !== null) return { segment, found }
     }
     return null
@@ -111,7 +111,7 @@ export class LogReader {
       segment.offsetAtOrBehind(endPosition) ?? this.#segments.after(segment)?.baseOffset ?? this.#log.writtenEndOffset
     const aborted: AbortedTransaction[] = []
     for (let next: Segment | undefined = segment; next !== undefined; next = this.#segments.after(next))
-      if (next.transactionIndex?.collect(offset, upperBound, aborted) === true) break
+      if (next.indexes.transactions?.collect(offset, upperBound, aborted) === true) break
     return aborted.map(({ producerId, firstOffset }) => ({ producerId, firstOffset }))
   }
 }

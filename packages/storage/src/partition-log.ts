@@ -218,16 +218,18 @@ export class PartitionLog {
 
   /** The first record at or after the timestamp; null when there is none. */
   offsetForTimestamp(timestamp: bigint): Promise<TimestampAndOffset | null> {
-    const { health, segments } = this.#state
-    return health.readingLater(() => findTimestamp(segments.all, timestamp, this.logStartOffset))
+    const { health, segments, services } = this.#state
+    return health.readingLater(() =>
+      findTimestamp(segments.all, { timestamp, startOffset: this.logStartOffset, chunks: services.chunks }),
+    )
   }
 
   /** The first record with the largest timestamp; null when no record has one. */
   maxTimestampOffset(): Promise<TimestampAndOffset | null> {
-    const { health, segments } = this.#state
+    const { health, segments, services } = this.#state
     return health.readingLater(async () => {
       await this.drained()
-      return findMaxTimestamp(segments.all)
+      return findMaxTimestamp(segments.all, services.chunks)
     })
   }
 

@@ -1,5 +1,7 @@
 /** Finding records by their time. Source: Kafka's UnifiedLog.fetchOffsetByTimestamp, FileRecords.searchForTimestamp. */
 import { readRecords } from '@millrace/protocol'
+import type { BufferPool } from '@millrace/runtime'
+import { BatchCursor } from './segments/batch-cursor.ts'
 import type { Segment } from './segments/segment.ts'
 
 export interface TimestampAndOffset {
@@ -9,11 +11,22 @@ export interface TimestampAndOffset {
   readonly leaderEpoch: number
 }
 
+export interface TimestampQuery {
+  readonly timestamp: bigint
+  readonly startOffset: bigint
+  /** Buffers for the walk. */
+  readonly chunks: BufferPool
+}
+
+/** Gets a whole batch; returns whether that was enough. */
+type BatchVisitor = (batch: Uint8Array, leaderEpoch: number) => boolean
+
+const lookupChunkBytes = 64 * 1024
+
 /** The first record at or after `timestamp` from `startOffset` on; null when there is none. */
 export async function findTimestamp(
   segments: readonly Segment[],
-  timestamp: bigint,
-  startOffset: bigint,
+  { timestamp, startOffset, chunks }: TimestampQuery,
 ): Promise<TimestampAndOffset | null> {
   let found: TimestampAndOffset | null = null
   // A copy: segments may be rolled or deleted while batches are read.
@@ -22,7 +35,9 @@ export async function findTimestamp(
     const next = candidates[index + 1]
     if (next !== undefined && next.baseOffset <= startOffset) continue
     if (segment.writtenBytes === 0 || largestTimestamp(segment) < timestamp) continue
-    await segment.findByTimestamp(timestamp, startOffset, (batch, leaderEpoch) => {
+    const isLateEnough = (cursor: BatchCursor): boolean => cursor.maxTimestamp >= timestamp
+    const start = startOfLookup(segment, timestamp, startOffset)
+    await walkBatches({ segment, start, chunks, wants: isLateEnough }, (batch, leaderEpoch) => {
       for (const record of readRecords(batch))
         if (record.timestamp >= timestamp && record.offset >= startOffset) {
           found = { timestamp: record.timestamp, offset: record.offset, leaderEpoch }
@@ -37,19 +52,27 @@ export async function findTimestamp(
 }
 
 /** The first record with the largest timestamp of all; null when no record has one. */
-export async function findMaxTimestamp(segments: readonly Segment[]): Promise<TimestampAndOffset | null> {
+export async function findMaxTimestamp(
+  segments: readonly Segment[],
+  chunks: BufferPool,
+): Promise<TimestampAndOffset | null> {
   let latest: Segment | undefined
   for (const segment of segments)
-    if (latest === undefined || segment.maxTimestamp > latest.maxTimestamp) latest = segment
-  if (latest === undefined || latest.maxTimestamp < 0n) return null
-  const { maxTimestamp } = latest
+    if (latest === undefined || segment.timestamps.max > latest.timestamps.max) latest = segment
+  if (latest === undefined) return null
+  const { max, offsetOfMax } = latest.timestamps
+  if (max < 0n) return null
   let found: TimestampAndOffset | null = null
-  await latest.walkBatchesWith(
-    (cursor) => cursor.maxTimestamp === maxTimestamp,
-    latest.positionBelow(latest.offsetOfMaxTimestamp),
+  await walkBatches(
+    {
+      segment: latest,
+      start: latest.positionBelow(offsetOfMax),
+      chunks,
+      wants: (cursor) => cursor.maxTimestamp === max,
+    },
     (batch, leaderEpoch) => {
       for (const record of readRecords(batch))
-        if (record.timestamp === maxTimestamp) {
+        if (record.timestamp === max) {
           found = { timestamp: record.timestamp, offset: record.offset, leaderEpoch }
           break
         }
@@ -61,5 +84,47 @@ export async function findMaxTimestamp(segments: readonly Segment[]): Promise<Ti
 
 /** As retention: a segment whose records have no time counts as of its last change. */
 function largestTimestamp(segment: Segment): bigint {
-  return segment.maxTimestamp >= 0n ? segment.maxTimestamp : BigInt(Math.floor(segment.modifiedMs()))
+  const { max } = segment.timestamps
+  return max >= 0n ? max : BigInt(Math.floor(segment.modifiedMs()))
+}
+
+/** The position from which on a record at or after both can be. */
+function startOfLookup(segment: Segment, timestamp: bigint, startOffset: bigint): number {
+  const { timeIndex, baseOffset } = segment
+  const slot = timeIndex.slotFor(timestamp)
+  const fromTime = slot < 0 ? baseOffset : baseOffset + BigInt(timeIndex.relativeOffsetAt(slot))
+  return segment.positionBelow(fromTime > startOffset ? fromTime : startOffset)
+}
+
+interface Walk {
+  readonly segment: Segment
+  /** Position of a batch. */
+  readonly start: number
+  readonly chunks: BufferPool
+  /** Whether a batch is to be read whole, by its header. */
+  readonly wants: (cursor: BatchCursor) => boolean
+}
+
+/** Reads batches without blocking, until `visit` returns true. */
+async function walkBatches({ segment, start, chunks, wants }: Walk, visit: BatchVisitor): Promise<void> {
+  const buffer = chunks.acquire(lookupChunkBytes)
+  try {
+    const cursor = new BatchCursor(buffer).reset(segment.log, start, segment.writtenBytes)
+    for (let step = cursor.step(); step !== 'end'; step = cursor.step()) {
+      if (step === 'fill') {
+        await cursor.fill()
+        continue
+      }
+      if (!wants(cursor)) continue
+      const whole = chunks.acquire(cursor.sizeBytes)
+      try {
+        if (visit(await cursor.readWhole(whole), cursor.leaderEpoch)) return
+      } finally {
+        chunks.release(whole)
+      }
+    }
+    segment.assertWalked(cursor)
+  } finally {
+    chunks.release(buffer)
+  }
 }

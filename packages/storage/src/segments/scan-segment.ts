@@ -104,7 +104,7 @@ class Scanner {
     if (this.#firstOffset === null) {
       this.#firstOffset = cursor.baseOffset
       // Aborts of the batches scanned are added again.
-      segment.transactionIndex?.truncate(cursor.baseOffset)
+      segment.indexes.transactions?.truncate(cursor.baseOffset)
     }
     segment.noteBatch(cursor.sizeBytes, cursor.lastOffset, cursor.maxTimestamp)
     segment.wrote(cursor.nextPosition)
@@ -113,7 +113,7 @@ class Scanner {
     const completed = replayBatch(this.#producers, cursor)
     if (completed === null) return
     if (completed.isAborted)
-      segment.transactionIndexForWriting.append({
+      segment.indexes.transactionsForWriting.append({
         producerId: completed.producerId,
         firstOffset: completed.firstOffset,
         lastOffset: completed.lastOffset,
@@ -124,6 +124,6 @@ class Scanner {
 
   cut(position: number, endOffset: bigint): void {
     this.#segment.cutAt(position)
-    this.#segment.dropIndexEntriesFrom(endOffset)
+    this.#segment.indexes.truncate(endOffset)
   }
 }
