@@ -6,7 +6,7 @@ import { resolve as resolvePath } from 'node:path'
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import { BackgroundTasks } from './directories/background-tasks.ts'
 import { closeDirectory } from './directories/close-directory.ts'
-import { describeDirectory } from './directories/describe-directory.ts'
+import { describeDirectories } from './directories/describe-directory.ts'
 import { LogBooks } from './directories/log-books.ts'
 import { LogDirectory, type HostedLog } from './directories/log-directory.ts'
 import { demandsSync, LogMaker } from './directories/log-maker.ts'
@@ -284,9 +284,7 @@ export class LogManager implements AsyncDisposable {
 
   /** What DescribeLogDirs answers, in the order of the configuration. */
   directories(): Promise<DescribedDirectory[]> {
-    const { disk } = this.#services
-    const books = this.#books
-    return Promise.all(books.directories.map((directory) => describeDirectory(directory, { disk, books })))
+    return describeDirectories(this.#books, this.#services.disk)
   }
 
   /**

@@ -1,45 +1,55 @@
-/** What DescribeLogDirs tells of one directory. */
-import type { Disk } from '@millrace/runtime'
+/** What DescribeLogDirs tells of the directories. */
+import type { Disk, DiskSpace } from '@millrace/runtime'
 import { ErrorCode } from '@millrace/protocol'
 import type { DescribedDirectory } from '../log-manager-options.ts'
 import { isDiskFailure } from './io-error.ts'
 import type { LogBooks } from './log-books.ts'
 import type { HostedLog, LogDirectory } from './log-directory.ts'
 
-export async function describeDirectory(
-  directory: LogDirectory,
-  { disk, books }: { readonly disk: Disk; readonly books: LogBooks },
-): Promise<DescribedDirectory> {
-  const { path, id, isCordoned } = directory
-  const offline: DescribedDirectory = {
-    path,
-    directoryId: id,
-    errorCode: ErrorCode.KAFKA_STORAGE_ERROR,
-    totalBytes: -1n,
-    usableBytes: -1n,
-    isCordoned,
-    logs: [],
-  }
-  if (!directory.isOnline) return offline
+/** All at one moment, so that a replica which moves meanwhile is in one directory or the other. */
+export async function describeDirectories(books: LogBooks, disk: Disk): Promise<DescribedDirectory[]> {
+  const spaces = await Promise.all(books.directories.map((directory) => spaceOf(directory, disk)))
+  return books.directories.map((directory, at) => describe(directory, spaces[at]!, books))
+}
+
+/** null when it cannot be told. */
+async function spaceOf(directory: LogDirectory, disk: Disk): Promise<DiskSpace | null> {
+  if (!directory.isOnline) return null
   try {
-    const { totalBytes, usableBytes } = await disk.space(path)
-    return {
-      ...offline,
-      errorCode: ErrorCode.NONE,
-      totalBytes: BigInt(Math.trunc(totalBytes)),
-      usableBytes: BigInt(Math.trunc(usableBytes)),
-      logs: [...directory.logs.values(), ...directory.futures.values()].map((hosted) => ({
-        topic: hosted.log.topic,
-        partition: hosted.log.partition,
-        sizeBytes: hosted.log.sizeBytes,
-        offsetLag: offsetLag(hosted, books),
-        isFuture: hosted.isFuture,
-      })),
-    }
+    return await disk.space(directory.path)
   } catch (error) {
     if (!isDiskFailure(error)) throw error
     directory.fail(error)
-    return offline
+    return null
+  }
+}
+
+function describe(directory: LogDirectory, space: DiskSpace | null, books: LogBooks): DescribedDirectory {
+  const { path, id, isCordoned } = directory
+  if (space === null || !directory.isOnline)
+    return {
+      path,
+      directoryId: id,
+      errorCode: ErrorCode.KAFKA_STORAGE_ERROR,
+      totalBytes: -1n,
+      usableBytes: -1n,
+      isCordoned,
+      logs: [],
+    }
+  return {
+    path,
+    directoryId: id,
+    errorCode: ErrorCode.NONE,
+    totalBytes: BigInt(Math.trunc(space.totalBytes)),
+    usableBytes: BigInt(Math.trunc(space.usableBytes)),
+    isCordoned,
+    logs: [...directory.logs.values(), ...directory.futures.values()].map((hosted) => ({
+      topic: hosted.log.topic,
+      partition: hosted.log.partition,
+      sizeBytes: hosted.log.sizeBytes,
+      offsetLag: offsetLag(hosted, books),
+      isFuture: hosted.isFuture,
+    })),
   }
 }
 
