@@ -140,9 +140,13 @@ export class SocketServer implements AsyncDisposable {
     await Promise.all(this.#listeners.map((listener) => listener[Symbol.asyncDispose]()))
     if (this.#connections.size === 0) return
     const drained = new Promise<void>((resolve) => (this.#drained = resolve))
-    for (const connection of [...this.#connections]) connection.drain()
+    for (const connection of this.#connections) {
+      connection.drain()
+      // One that came before `open` hears of its end only when it is started.
+      if (!this.#isOpen) connection.start()
+    }
     const timer = this.#services.clock.after(drainMs, () => {
-      for (const connection of [...this.#connections]) connection.destroy()
+      for (const connection of this.#connections) connection.destroy()
     })
     await drained
     timer.cancel()
