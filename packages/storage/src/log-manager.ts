@@ -211,7 +211,7 @@ export class LogManager implements AsyncDisposable {
       writePartitionMetadata(this.#services.disk, log.directory, topicId),
     )
     hosted.topicId = topicId
-    directory.markUnsettled(hosted)
+    directory.unsettled.add(hosted)
   }
 
   /**
@@ -262,7 +262,7 @@ export class LogManager implements AsyncDisposable {
         const { log, directory } = hosted
         const demandedSync = demandsSync(log.config)
         log.config = config
-        if (!demandedSync && demandsSync(config)) directory.guard(() => directory.settleSync(hosted))
+        if (!demandedSync && demandsSync(config)) directory.guard(() => directory.unsettled.settleNow(hosted))
       }
     }
   }

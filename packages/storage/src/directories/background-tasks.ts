@@ -4,7 +4,8 @@ import type { LogManagerIntervals } from '../log-manager-options.ts'
 import type { LogServices } from '../log-services.ts'
 import { isDiskFailure } from './io-error.ts'
 import type { LogBooks } from './log-books.ts'
-import type { CheckpointName, HostedLog } from './log-directory.ts'
+import type { CheckpointName } from './directory-checkpoints.ts'
+import type { HostedLog } from './log-directory.ts'
 import { forEachPaced } from './pace.ts'
 import { PeriodicTask } from './periodic-task.ts'
 
@@ -41,7 +42,7 @@ export class BackgroundTasks implements AsyncDisposable {
     this.#every(isNever ? fallbackFlushCheckMs : intervals.flushCheckMs, 'flush', () => this.#flushDue())
     this.#every(intervals.recoveryPointCheckpointMs, 'recovery point checkpoint', async () => {
       await this.#forEach(flushConcurrency, (hosted) => this.#syncIfMuch(hosted))
-      for (const directory of options.books.directories) await directory.settle()
+      for (const directory of options.books.directories) await directory.unsettled.settle()
       await this.#checkpoint('recovery-point')
     })
     this.#every(intervals.logStartOffsetCheckpointMs, 'log start offset checkpoint', () =>
@@ -108,7 +109,7 @@ export class BackgroundTasks implements AsyncDisposable {
   }
 
   async #checkpoint(name: CheckpointName): Promise<void> {
-    for (const directory of this.#options.books.directories) await directory.writeCheckpoint(name)
+    for (const directory of this.#options.books.directories) await directory.checkpoints.write(name)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -20,9 +20,9 @@ export async function closeDirectory(directory: LogDirectory, options: CloseOpti
   const startMs = clock.monotonicMs()
   const logs = [...directory.logs.values(), ...directory.futures.values()]
   await directory.guardAsync(async () => {
-    await directory.settle()
+    await directory.unsettled.settle()
     await forEachPaced(logs, { clock, concurrency }, ({ log }) => log.close())
-    await directory.writeCheckpoints()
+    await directory.checkpoints.writeAll()
     if (!directory.isOnline) return
     directory.markCleanShutdown(brokerEpoch)
     logger.info('Closed log directory', {

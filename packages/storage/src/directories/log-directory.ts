@@ -11,10 +11,9 @@ import type { FilePool } from '../file-pool.ts'
 import type { PartitionLog } from '../partition-log.ts'
 import { takeCleanShutdownMarker, writeCleanShutdownMarker, type CleanShutdown } from './clean-shutdown-marker.ts'
 import { isSameBoot, writeBootMarker } from './boot-marker.ts'
+import { DirectoryCheckpoints, type CheckpointedOffsets } from './directory-checkpoints.ts'
 import { isDiskFailure } from './io-error.ts'
-import { CorruptCheckpointError, OffsetCheckpoint } from './offset-checkpoint.ts'
-import { forEachPaced } from './pace.ts'
-import { partitionMetadataFile } from './partition-metadata.ts'
+import { UnsettledLogs } from './unsettled-logs.ts'
 
 /** A log and what the manager knows about it. */
 export interface HostedLog {
@@ -30,12 +29,6 @@ export interface HostedLog {
   lastFlushMs: number
 }
 
-export interface CheckpointedOffsets {
-  readonly recoveryPoints: ReadonlyMap<string, bigint>
-  readonly logStartOffsets: ReadonlyMap<string, bigint>
-  readonly highWatermarks: ReadonlyMap<string, bigint>
-}
-
 export interface LogDirectoryOptions {
   /** Absolute. */
   readonly path: string
@@ -46,11 +39,6 @@ export interface LogDirectoryOptions {
   /** Called once, when the directory goes offline, with the logs it held. */
   readonly onFailure: (directory: LogDirectory, error: Error, lost: readonly HostedLog[]) => void
 }
-
-const checkpointNames = ['recovery-point', 'log-start-offset', 'high-watermark'] as const
-export type CheckpointName = (typeof checkpointNames)[number]
-
-const settleConcurrency = 4
 
 /** Invariant: `logs` and `futures` are empty when `failure` is set, and every log in them has this directory as its own. */
 export class LogDirectory {
@@ -67,31 +55,25 @@ export class LogDirectory {
   cleanShutdown: CleanShutdown | null = null
   /** The system has not crashed since the logs were last sound. */
   isSameBoot = false
+  readonly checkpoints: DirectoryCheckpoints
+  /** Logs whose directory entry and partition.metadata may not be on the disk yet. */
+  readonly unsettled: UnsettledLogs
   readonly #disk: Disk
   readonly #clock: Clock
   readonly #logger: Logger
-  readonly #files: FilePool
   readonly #onFailure: LogDirectoryOptions['onFailure']
-  readonly #checkpoints: Readonly<Record<CheckpointName, OffsetCheckpoint>>
-  /** Logs whose directory entry and partition.metadata may not be on the disk yet. */
-  readonly #unsettled = new Set<HostedLog>()
   #lock: Disposable | null = null
   #failure: Error | null = null
-  #syncScheduled = false
-  #checkpointsScheduled = false
+  #isSyncScheduled = false
 
   constructor({ path, disk, clock, logger, files, onFailure }: LogDirectoryOptions) {
     this.path = path
     this.#disk = disk
     this.#clock = clock
     this.#logger = logger.child({ directory: path })
-    this.#files = files
     this.#onFailure = onFailure
-    this.#checkpoints = {
-      'recovery-point': new OffsetCheckpoint(disk, `${path}/recovery-point-offset-checkpoint`),
-      'log-start-offset': new OffsetCheckpoint(disk, `${path}/log-start-offset-checkpoint`),
-      'high-watermark': new OffsetCheckpoint(disk, `${path}/replication-offset-checkpoint`),
-    }
+    this.checkpoints = new DirectoryCheckpoints(this, { disk, clock, logger: this.#logger })
+    this.unsettled = new UnsettledLogs(this, { disk, clock, files })
   }
 
   /** Why the directory is offline; null while it is online. */
@@ -118,29 +100,12 @@ export class LogDirectory {
       )
   }
 
-  /**
-   * Reads what the last owner left: markers and checkpoints. From here on a crash counts as one. A corrupt checkpoint is reset, which
-   * costs a longer recovery but no data.
-   */
+  /** Reads what the last owner left: markers and checkpoints. From here on a crash counts as one. */
   readState(): CheckpointedOffsets {
     this.isSameBoot = isSameBoot(this.#disk, this.path)
     this.cleanShutdown = takeCleanShutdownMarker(this.#disk, this.path)
     if (this.cleanShutdown !== null) this.#disk.syncDirectorySync(this.path)
-    return {
-      recoveryPoints: this.#readCheckpoint('recovery-point', 'every log is recovered from its start'),
-      logStartOffsets: this.#readCheckpoint('log-start-offset', 'logs start at their first segment'),
-      highWatermarks: this.#readCheckpoint('high-watermark', 'high watermarks start at the log start offsets'),
-    }
-  }
-
-  #readCheckpoint(name: CheckpointName, consequence: string): ReadonlyMap<string, bigint> {
-    try {
-      return this.#checkpoints[name].read()
-    } catch (error) {
-      if (!(error instanceof CorruptCheckpointError)) throw error
-      this.#logger.warn('Checkpoint is corrupt and is reset', { checkpoint: name, consequence, error })
-      return new Map()
-    }
+    return this.checkpoints.read()
   }
 
   /** All logs are open and sound. */
@@ -155,7 +120,7 @@ export class LogDirectory {
   /** Takes the log out of the directory's books; nothing happens on the disk. */
   forget(hosted: HostedLog): void {
     ;(hosted.isFuture ? this.futures : this.logs).delete(hosted.key)
-    this.#unsettled.delete(hosted)
+    this.unsettled.delete(hosted)
   }
 
   /** Renames a log's directory and tells the log. Durable after the present turn. @throws the disk's error. */
@@ -163,7 +128,7 @@ export class LogDirectory {
     const path = `${this.path}/${name}`
     this.#disk.renameSync(hosted.log.directory, path)
     hosted.log.movedTo(path)
-    this.syncEntriesSoon()
+    this.#syncEntriesSoon()
   }
 
   /** As `rename`, but durable when it returns. */
@@ -175,87 +140,13 @@ export class LogDirectory {
   }
 
   /** One sync of the directory for all renames of this turn. */
-  syncEntriesSoon(): void {
-    if (this.#syncScheduled) return
-    this.#syncScheduled = true
+  #syncEntriesSoon(): void {
+    if (this.#isSyncScheduled) return
+    this.#isSyncScheduled = true
     this.#clock.endOfTurn(() => {
-      this.#syncScheduled = false
+      this.#isSyncScheduled = false
       this.guard(() => this.#disk.syncDirectorySync(this.path))
     })
-  }
-
-  /** A log was made here; its directory entry is not durable before `settle`. */
-  markUnsettled(hosted: HostedLog): void {
-    this.#unsettled.add(hosted)
-  }
-
-  /** Makes the directories of new logs durable. */
-  async settle(): Promise<void> {
-    if (this.#unsettled.size === 0 || !this.isOnline) return
-    const logs = [...this.#unsettled]
-    await this.guardAsync(async () => {
-      await forEachPaced(logs, { clock: this.#clock, concurrency: settleConcurrency }, async (hosted) => {
-        if (!this.#unsettled.has(hosted)) return
-        if (hosted.topicId !== null) {
-          const file = this.#files.file(`${hosted.log.directory}/${partitionMetadataFile}`, 'write')
-          try {
-            await file.sync()
-          } finally {
-            file.close()
-          }
-        }
-        if (this.#unsettled.delete(hosted)) this.#disk.syncDirectorySync(hosted.log.directory)
-      })
-      this.#disk.syncDirectorySync(this.path)
-    })
-  }
-
-  /** As `settle` for one log, before it returns: for a topic whose records must survive from the first on. */
-  settleSync(hosted: HostedLog): void {
-    if (hosted.topicId !== null)
-      this.#files.withFile(`${hosted.log.directory}/${partitionMetadataFile}`, 'write', (file) => file.syncSync())
-    this.#disk.syncDirectorySync(hosted.log.directory)
-    this.#disk.syncDirectorySync(this.path)
-    this.#unsettled.delete(hosted)
-  }
-
-  /** Removes what the checkpoints say of a log that has just gone. */
-  writeCheckpointsSoon(): void {
-    if (this.#checkpointsScheduled) return
-    this.#checkpointsScheduled = true
-    this.#clock.endOfTurn(() => {
-      this.#checkpointsScheduled = false
-      void this.writeCheckpoints()
-    })
-  }
-
-  /** All three; each only when it changes. */
-  async writeCheckpoints(): Promise<void> {
-    for (const name of checkpointNames) await this.writeCheckpoint(name)
-  }
-
-  /** Writes a checkpoint if it would differ from the file. A failure takes the directory offline. */
-  async writeCheckpoint(name: CheckpointName): Promise<void> {
-    if (!this.isOnline) return
-    await this.guardAsync(() => this.#checkpoints[name].write(() => this.#offsets(name)))
-  }
-
-  /**
-   * Before a log is made: what the checkpoints still say of an earlier log of the same name must not be taken for its own. Durable when
-   * it returns. Nearly always there is nothing to do, as a removal has the checkpoints written at the end of its turn.
-   */
-  forgetOffsetsOf(key: string): void {
-    for (const name of checkpointNames) {
-      const checkpoint = this.#checkpoints[name]
-      if (checkpoint.mentions(key)) checkpoint.writeNow(this.#offsets(name))
-    }
-  }
-
-  #offsets(name: CheckpointName): Map<string, bigint> {
-    const offsets = new Map<string, bigint>()
-    for (const hosted of this.futures.values()) addOffset(offsets, name, hosted)
-    for (const hosted of this.logs.values()) addOffset(offsets, name, hosted)
-    return offsets
   }
 
   /** The last thing before the process ends, when every log was flushed and closed. */
@@ -315,17 +206,10 @@ export class LogDirectory {
     const lost = [...this.logs.values(), ...this.futures.values()]
     this.logs.clear()
     this.futures.clear()
-    this.#unsettled.clear()
+    this.unsettled.clear()
     this.#logger.error('Log directory failed and is offline until the next start', { logs: lost.length, error })
     for (const { log } of lost) log.abandon(error)
     this.release()
     this.#onFailure(this, error, lost)
   }
-}
-
-function addOffset(offsets: Map<string, bigint>, name: CheckpointName, { key, log }: HostedLog): void {
-  if (name === 'recovery-point') offsets.set(key, log.recoveryCheckpoint)
-  else if (name === 'high-watermark') offsets.set(key, log.highWatermark)
-  // A log that starts at its first segment needs no entry; one that starts at 0 surely does.
-  else if (log.logStartOffset > 0n) offsets.set(key, log.logStartOffset)
 }

@@ -60,7 +60,7 @@ export class LogMaker {
     const key = partitionKey(topic, partition)
     directory.attempt(`creating ${name}`, () => {
       if (disk.existsSync(path)) throw existsError(path)
-      directory.forgetOffsetsOf(key)
+      directory.checkpoints.forget(key)
       disk.makeDirectorySync(path)
       if (topicId !== null) writePartitionMetadata(disk, path, topicId)
     })
@@ -78,8 +78,8 @@ export class LogMaker {
     })
     const hosted: HostedLog = { log, key, directory, isFuture, topicId, lastFlushMs: clock.monotonicMs() }
     books.add(hosted)
-    directory.markUnsettled(hosted)
-    if (demandsSync(config)) directory.attempt(`syncing ${name}`, () => directory.settleSync(hosted))
+    directory.unsettled.add(hosted)
+    if (demandsSync(config)) directory.attempt(`syncing ${name}`, () => directory.unsettled.settleNow(hosted))
     return hosted
   }
 }

@@ -114,7 +114,7 @@ export class ReplicaMoves implements AsyncDisposable {
     const name = partitionDirectoryName(log.topic, log.partition)
     directory.attempt(`renaming to ${name}`, () => directory.renameDurably(future, name))
     this.#options.books.promote(future)
-    directory.writeCheckpointsSoon()
+    directory.checkpoints.writeSoon()
   }
 
   /** Moves under way stop; their copies stay and the next start goes on with them. */
@@ -129,6 +129,6 @@ export class ReplicaMoves implements AsyncDisposable {
 /** Everything but the last records is durable before the copy takes over, the offsets in the checkpoints too. */
 async function prepare({ log, directory }: HostedLog): Promise<void> {
   await log.flush()
-  await directory.settle()
-  await directory.writeCheckpoints()
+  await directory.unsettled.settle()
+  await directory.checkpoints.writeAll()
 }

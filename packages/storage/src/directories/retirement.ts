@@ -24,7 +24,7 @@ export class Retirement {
     const { log, directory } = hosted
     this.#books.delete(hosted)
     directory.guard(() => directory.rename(hosted, deleteDirectoryName(log.topic, log.partition, this.#random)))
-    directory.writeCheckpointsSoon()
+    directory.checkpoints.writeSoon()
     this.#purge.add({ directory, path: log.directory, log }, log.config.fileDeleteDelayMs)
   }
 
@@ -34,7 +34,7 @@ export class Retirement {
     const name = deleteDirectoryName(log.topic, log.partition, this.#random)
     directory.attempt(`renaming to ${name}`, () => directory.renameDurably(hosted, name))
     this.#books.delete(hosted)
-    directory.writeCheckpointsSoon()
+    directory.checkpoints.writeSoon()
     this.#purge.add({ directory, path: log.directory, log }, log.config.fileDeleteDelayMs)
   }
 
@@ -43,7 +43,7 @@ export class Retirement {
     const { log, directory, topicId } = hosted
     this.#books.delete(hosted)
     directory.guard(() => directory.rename(hosted, strayDirectoryName(log.topic, log.partition, this.#random)))
-    directory.writeCheckpointsSoon()
+    directory.checkpoints.writeSoon()
     log.abandon(new KafkaError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `${log.directory} is stray`))
     this.#logger.warn('Log belongs to no partition of this broker and is set aside', {
       topic: log.topic,
