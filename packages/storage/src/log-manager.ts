@@ -8,17 +8,16 @@ import { BackgroundTasks } from './directories/background-tasks.ts'
 import { closeDirectory } from './directories/close-directory.ts'
 import { describeDirectories } from './directories/describe-directory.ts'
 import { LogBooks } from './directories/log-books.ts'
+import { LogConfigs } from './directories/log-configs.ts'
 import { LogDirectory, type HostedLog } from './directories/log-directory.ts'
-import { demandsSync, LogMaker } from './directories/log-maker.ts'
+import { LogMaker } from './directories/log-maker.ts'
 import { openDirectories } from './directories/open-directories.ts'
-import { partitionKey } from './directories/offset-checkpoint.ts'
-import { canBeMoved } from './directories/partition-directory-name.ts'
 import { writePartitionMetadata } from './directories/partition-metadata.ts'
 import { Purge } from './directories/purge.ts'
 import { ReplicaMoves } from './directories/replica-moves.ts'
+import { ReplicaPlacement } from './directories/replica-placement.ts'
 import { Retirement } from './directories/retirement.ts'
 import { FilePool } from './file-pool.ts'
-import type { LogConfig } from './log-config.ts'
 import {
   defaultIntervals,
   type DescribedDirectory,
@@ -47,12 +46,8 @@ export class LogManager implements AsyncDisposable {
   readonly #purge: Purge
   readonly #retirement: Retirement
   readonly #moves: ReplicaMoves
-  /** Lost with a directory, by key, until the end or a new topic of the name. */
-  readonly #lost = new Set<string>()
-  /** Where AlterReplicaLogDirs wants partitions that do not exist here yet; by key. */
-  readonly #preferred = new Map<string, LogDirectory>()
-  /** Of the topics that have logs here. */
-  readonly #configs = new Map<string, LogConfig>()
+  readonly #placement: ReplicaPlacement
+  readonly #configs: LogConfigs
   #tasks: BackgroundTasks | null = null
   #closed: Promise<void> | null = null
   #cleanShutdownEpoch: bigint | null = null
@@ -78,7 +73,9 @@ export class LogManager implements AsyncDisposable {
     this.#books = books
     this.#purge = new Purge({ clock, disk, logger })
     this.#retirement = new Retirement({ books, purge: this.#purge, random, logger })
-    this.#maker = new LogMaker({ ...options, services, books, configFor: (topic) => this.#configFor(topic) })
+    this.#placement = new ReplicaPlacement(books)
+    this.#configs = new LogConfigs(books, (topic) => options.configFor(topic))
+    this.#maker = new LogMaker({ ...options, services, books, configFor: (topic) => this.#configs.of(topic) })
     this.#moves = new ReplicaMoves({
       services,
       books,
@@ -111,7 +108,7 @@ export class LogManager implements AsyncDisposable {
     const { logs, toDelete, cleanShutdownEpoch } = await openDirectories(this.#books.directories, {
       ...this.#options,
       services: this.#services,
-      configFor: (topic) => this.#configFor(topic),
+      configFor: (topic) => this.#configs.of(topic),
       concurrency: concurrencyPerDirectory,
     })
     this.#cleanShutdownEpoch = cleanShutdownEpoch
@@ -154,7 +151,7 @@ export class LogManager implements AsyncDisposable {
 
   /** The log was here and went offline with its directory: answer KAFKA_STORAGE_ERROR. */
   isLost(topic: string, partition: number): boolean {
-    return this.#lost.has(partitionKey(topic, partition))
+    return this.#placement.isLost(topic, partition)
   }
 
   /** null when there is no log, or it has no partition.metadata. */
@@ -186,16 +183,9 @@ export class LogManager implements AsyncDisposable {
   }
 
   #create(topic: string, partition: number, topicId: string | null, { isNew = false }: CreateLogOptions): PartitionLog {
-    const key = partitionKey(topic, partition)
-    if (isNew) this.#lost.delete(key)
-    else {
-      this.#requireNotLost(topic, partition)
-      this.#books.requireAllOnline(`${topic}-${partition}`)
-    }
-    const preferred = this.#preferred.get(key)
-    const directories = preferred?.isOnline === true ? [preferred] : this.#books.byFewestLogs()
+    const directories = this.#placement.directoriesFor(topic, partition, { isNew })
     const { log } = this.#maker.createInFirst(directories, { topic, partition, topicId, isFuture: false })
-    this.#preferred.delete(key)
+    this.#placement.forgetPreferred(topic, partition)
     return log
   }
 
@@ -219,12 +209,12 @@ export class LogManager implements AsyncDisposable {
    * may be in an offline directory, and is then found to be stray when that comes back.
    */
   remove(topic: string, partition: number): boolean {
-    this.#preferred.delete(partitionKey(topic, partition))
+    this.#placement.forgetPreferred(topic, partition)
     const future = this.#books.futures.get(topic, partition)
     const current = this.#books.current.get(topic, partition)
     if (future !== undefined) this.#discard(future)
     if (current !== undefined) this.#discard(current)
-    if (!this.#books.hasTopic(topic)) this.#configs.delete(topic)
+    this.#configs.forgetUnused(topic)
     return current !== undefined
   }
 
@@ -246,7 +236,7 @@ export class LogManager implements AsyncDisposable {
       if (isExpected(described)) continue
       this.#moves.cancel(hosted)
       this.#retirement.setAside(hosted)
-      if (!this.#books.hasTopic(topic)) this.#configs.delete(topic)
+      this.#configs.forgetUnused(topic)
       strays.push({ ...described, directory: log.directory })
     }
     return strays
@@ -254,26 +244,7 @@ export class LogManager implements AsyncDisposable {
 
   /** Asks `configFor` again: for one topic, or for all when the broker's own defaults have changed. */
   updateConfig(topic?: string): void {
-    for (const name of topic === undefined ? [...this.#configs.keys()] : [topic]) {
-      this.#configs.delete(name)
-      if (!this.#books.hasTopic(name)) continue
-      const config = this.#configFor(name)
-      for (const hosted of this.#books.ofTopic(name)) {
-        const { log, directory } = hosted
-        const demandedSync = demandsSync(log.config)
-        log.config = config
-        if (!demandedSync && demandsSync(config)) directory.guard(() => directory.unsettled.settleNow(hosted))
-      }
-    }
-  }
-
-  #configFor(topic: string): LogConfig {
-    let config = this.#configs.get(topic)
-    if (config === undefined) {
-      config = this.#options.configFor(topic)
-      this.#configs.set(topic, config)
-    }
-    return config
+    this.#configs.update(topic)
   }
 
   /** `cordoned.log.dirs`: absolute paths of directories that get no new logs as long as there is another one. */
@@ -294,13 +265,13 @@ export class LogManager implements AsyncDisposable {
    * INVALID_REPLICA_ASSIGNMENT (cordoned), REPLICA_NOT_AVAILABLE (not here, remembered).
    */
   moveReplica(topic: string, partition: number, path: string): void {
-    const target = this.#moveTarget(topic, partition, path)
-    this.#requireNotLost(topic, partition)
+    const target = this.#placement.moveTarget(topic, partition, path)
+    this.#placement.requireNotLost(topic, partition)
     const current = this.#books.current.get(topic, partition)
     const future = this.#books.futures.get(topic, partition)
     if (future !== undefined && future.directory !== target) this.#discard(future)
     if (current === undefined) {
-      this.#preferred.set(partitionKey(topic, partition), target)
+      this.#placement.prefer(topic, partition, target)
       throw new KafkaError(ErrorCode.REPLICA_NOT_AVAILABLE, `there is no replica of ${topic}-${partition} here yet`)
     }
     if (current.directory === target || future?.directory === target) return
@@ -309,28 +280,11 @@ export class LogManager implements AsyncDisposable {
     this.#moves.start(current, this.#maker.createIn(target, { topic, partition, topicId, isFuture: true }))
   }
 
-  #moveTarget(topic: string, partition: number, path: string): LogDirectory {
-    if (!canBeMoved(topic, partition))
-      throw new KafkaError(ErrorCode.INVALID_TOPIC_EXCEPTION, `topic name is too long to be moved: ${topic}`)
-    const target = this.#books.directories.find((directory) => directory.path === path)
-    if (target === undefined)
-      throw new KafkaError(ErrorCode.LOG_DIR_NOT_FOUND, `${path} is not one of the configured log directories`)
-    if (!target.isOnline) throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, `log directory ${path} is offline`)
-    if (target.isCordoned)
-      throw new KafkaError(ErrorCode.INVALID_REPLICA_ASSIGNMENT, `log directory ${path} is cordoned`)
-    return target
-  }
-
-  #requireNotLost(topic: string, partition: number): void {
-    if (this.isLost(topic, partition))
-      throw new KafkaError(ErrorCode.KAFKA_STORAGE_ERROR, `the log directory of ${topic}-${partition} is offline`)
-  }
-
   #directoryFailed(directory: LogDirectory, error: Error, lost: readonly HostedLog[]): void {
     for (const hosted of lost) {
       this.#moves.cancel(hosted)
       this.#books.delete(hosted)
-      if (!hosted.isFuture) this.#lost.add(hosted.key)
+      if (!hosted.isFuture) this.#placement.markLost(hosted.key)
     }
     this.#options.onDirectoryFailure?.({
       directory: directory.path,
