@@ -22,8 +22,8 @@ import { FrameReceiver, FrameSender, type Frame, type ReceiveMemory } from '@mil
 import type { BrokerImage } from '../metadata/image.ts'
 import { unsupportedApiVersions } from '../api/api-versions.ts'
 import type { BrokerServices } from './broker-services.ts'
+import { Exchange, type ExchangeOwner } from './exchange.ts'
 import type { Answer, Handler } from './handler.ts'
-import type { ConnectionContext, RequestContext } from './request-context.ts'
 
 /** Frames read ahead of the one being served; more are left with the client. */
 const maxQueuedFrames = 64
@@ -33,21 +33,6 @@ const maxQueuedBytes = 2 << 20
 const maxExchanges = 64
 /** A client that leaves this much unread gets nothing new until it reads. */
 const maxUnsentBytes = 1 << 20
-
-/** A request that has begun, until its answer is on its way. */
-interface Exchange {
-  /** null when nothing looks into it any more, and it was released. */
-  frame: Frame | null
-  readonly header: RequestHeader
-  readonly api: Api
-  letsNextStart: boolean
-  isAnswered: boolean
-  /** null: the request wants no answer. */
-  answer: Uint8Array[] | null
-  /** To be called when the answer has been sent. */
-  readonly releases: (() => void)[]
-  closeReason: string | null
-}
 
 export interface ClientConnectionOptions {
   readonly id: number
@@ -62,7 +47,7 @@ export interface ClientConnectionOptions {
   readonly onClosed: (connection: ClientConnection) => void
 }
 
-export class ClientConnection implements ConnectionContext {
+export class ClientConnection implements ExchangeOwner {
   readonly id: number
   readonly listenerName: string
   readonly principal = 'User:ANONYMOUS'
@@ -150,6 +135,10 @@ export class ClientConnection implements ConnectionContext {
     return this.#advertised ?? this.connectedTo
   }
 
+  mayStartNext(): void {
+    this.#pump()
+  }
+
   /** Drops the connection at once. */
   destroy(): void {
     this.#isDoomed = true
@@ -218,9 +207,9 @@ export class ClientConnection implements ConnectionContext {
       if (handler === undefined || header.apiVersion < handler.versions[0] || header.apiVersion > handler.versions[1])
         return this.#refuse(frame, header)
       const request = handler.api.request.decode(reader, header.apiVersion)
-      exchange = newExchange(frame, header, handler.api)
+      exchange = new Exchange(this, frame, header, handler.api)
       this.#exchanges.push(exchange)
-      if (!handler.keepsFrame) releaseFrame(exchange)
+      if (!handler.keepsFrame) exchange.releaseRequest()
       this.#serve(handler, request, exchange)
     } catch (error) {
       if (exchange !== undefined) this.#failed(exchange, error)
@@ -235,8 +224,7 @@ export class ClientConnection implements ConnectionContext {
   }
 
   #serve(handler: Handler, request: unknown, exchange: Exchange): void {
-    const context = new ExchangeContext(this, exchange, () => this.#pump())
-    const answer = handler.handle(request as never, context)
+    const answer = handler.handle(request as never, exchange)
     if (answer instanceof Promise)
       answer.then(
         (settled) => this.#answer(exchange, settled),
@@ -252,7 +240,7 @@ export class ClientConnection implements ConnectionContext {
         frame,
         `sent API key ${header.apiKey} version ${header.apiVersion}, which this broker does not serve`,
       )
-    const exchange = newExchange(frame, { ...header, apiVersion: 0 }, ApiVersions)
+    const exchange = new Exchange(this, frame, { ...header, apiVersion: 0 }, ApiVersions)
     this.#exchanges.push(exchange)
     this.#answer(exchange, unsupportedApiVersions(this.services.handlers))
   }
@@ -278,7 +266,7 @@ export class ClientConnection implements ConnectionContext {
     while (this.#exchanges[0]?.isAnswered) {
       const exchange = this.#exchanges.shift()!
       const { answer, releases, closeReason } = exchange
-      releaseFrame(exchange)
+      exchange.releaseRequest()
       this.#lastActivityMs = this.services.clock.monotonicMs()
       if (answer === null || this.#isDoomed || this.#isClosed) for (const release of releases) release()
       else
@@ -335,59 +323,5 @@ export class ClientConnection implements ConnectionContext {
   #peer(): string {
     const { host, port } = this.remoteAddress
     return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-  }
-}
-
-function newExchange(frame: Frame, header: RequestHeader, api: Api): Exchange {
-  return { frame, header, api, letsNextStart: false, isAnswered: false, answer: null, releases: [], closeReason: null }
-}
-
-function releaseFrame(exchange: Exchange): void {
-  exchange.frame?.release()
-  exchange.frame = null
-}
-
-class ExchangeContext implements RequestContext {
-  readonly connection: ClientConnection
-  readonly #exchange: Exchange
-  readonly #pump: () => void
-
-  constructor(connection: ClientConnection, exchange: Exchange, pump: () => void) {
-    this.connection = connection
-    this.#exchange = exchange
-    this.#pump = pump
-  }
-
-  get version(): number {
-    return this.#exchange.header.apiVersion
-  }
-
-  get clientId(): string | null {
-    return this.#exchange.header.clientId
-  }
-
-  get broker(): BrokerServices {
-    return this.connection.services
-  }
-
-  endpointOf(broker: BrokerImage): Address | null {
-    return this.connection.endpointOf(broker)
-  }
-
-  letNextStart(): void {
-    this.#exchange.letsNextStart = true
-    this.#pump()
-  }
-
-  releaseRequest(): void {
-    releaseFrame(this.#exchange)
-  }
-
-  onSent(release: () => void): void {
-    this.#exchange.releases.push(release)
-  }
-
-  closeConnection(reason: string): void {
-    this.#exchange.closeReason = reason
   }
 }
