@@ -10,7 +10,7 @@
  */
 import type { Disk, Random } from '@millrace/runtime'
 
-export const metaPropertiesFile = 'meta.properties'
+const metaPropertiesFile = 'meta.properties'
 
 export interface MetaProperties {
   readonly version: 0 | 1

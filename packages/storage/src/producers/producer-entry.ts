@@ -16,7 +16,7 @@ export function sequenceAfter(sequence: number, delta: number): number {
   return sequence > maxSequence - delta ? delta - (maxSequence - sequence) - 1 : sequence + delta
 }
 
-export function sequenceBefore(sequence: number, delta: number): number {
+function sequenceBefore(sequence: number, delta: number): number {
   return sequence < delta ? maxSequence - (delta - sequence) + 1 : sequence - delta
 }
 
