@@ -51,10 +51,6 @@ export class IndexFile implements EvictableIndex {
     return this.#bytes.length
   }
 
-  get isLoaded(): boolean {
-    return this.#loaded
-  }
-
   /** Whether the file was there when it was last looked at. Only known once loaded. */
   get exists(): boolean {
     return this.#exists
