@@ -3,7 +3,7 @@
 import { getBuiltinModule } from 'node:process'
 
 /** Loaded at the first call of one of their functions. */
-const lazy = new Set(['assert', 'child_process', 'crypto', 'fs/promises', 'tls', 'worker_threads', 'zlib'])
+const lazy = new Set(['assert', 'child_process', 'crypto', 'fs/promises', 'tls', 'v8', 'worker_threads', 'zlib'])
 const isIdentifier = /^[A-Za-z_$][\w$]*$/
 const reserved = new Set(['default', 'constructor', 'delete'])
 
