@@ -8,7 +8,7 @@ import { metadata, produce } from '../wire/requests.ts'
 const retryMs = 1
 
 /** Connects, creates the topic by asking for it, and produces one record with acks=all; repeats until it is acknowledged. */
-export async function firstAcknowledgedRecord(endpoint: Endpoint, topic = 'first', timeoutMs = 120_000): Promise<void> {
+export async function firstAcknowledgedRecord(endpoint: Endpoint, topic = 'first', timeoutMs = 240_000): Promise<void> {
   const records = singleRecordBatch(Buffer.from('first'))
   const deadline = performance.now() + timeoutMs
   for (;;) {

@@ -6,7 +6,7 @@ export interface Endpoint {
   readonly port: number
 }
 
-const requestTimeoutMs = 60_000
+const requestTimeoutMs = 180_000
 
 /** One request at a time. */
 export class Connection implements Disposable {

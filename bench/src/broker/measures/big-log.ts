@@ -3,7 +3,6 @@ import { Connection } from '../../wire/connection.ts'
 import { createTopics } from '../../wire/requests.ts'
 import { startTimeMs } from '../first-record.ts'
 import type { Measure } from '../measure.ts'
-import { warmPageCache } from '../page-cache.ts'
 import { produceLoad } from '../rdkafka-performance.ts'
 
 const topic = 'big-log'
@@ -24,7 +23,6 @@ export const bigLog: Measure = {
       await createTopics(connection, [{ name: topic, partitions }])
     }
     const records = Math.ceil(environment.sizes.logBytes / recordSize)
-    warmPageCache(environment.directory, Math.min(environment.sizes.logBytes, 4e9))
     await produceLoad({ bootstrap: broker.bootstrap, topic, partitions, records, recordSize })
     await broker.kill()
     const afterKill = await environment.start(kind)

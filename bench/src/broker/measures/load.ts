@@ -5,17 +5,18 @@ import { Connection } from '../../wire/connection.ts'
 import { createTopics } from '../../wire/requests.ts'
 import { firstAcknowledgedRecord } from '../first-record.ts'
 import type { Environment, Measure, Sample } from '../measure.ts'
-import { warmPageCache } from '../page-cache.ts'
+import { WarmMemory } from '../page-cache.ts'
 import { cpuSeconds, peakResidentBytes, resetPeak, residentBytes } from '../process-usage.ts'
 import { consumeLoad, produceLoad, type Load, type LoadResult } from '../rdkafka-performance.ts'
 
 const partitions = 4
 const warmUpShare = 0.1
 
-/** So much is produced between two warmings of the page cache: freed memory does not stay warm for longer than it takes to write this. */
+/** So much is produced between two fillings of the page cache. */
 const sliceBytes = 256e6
-/** The client and the broker's other memory want some of what was freed. */
-const warmFactor = 3
+/** The client and the broker's other memory want some of what is freed, and more is freed than is wanted. */
+const warmFactor = 6
+const warmBytesPerSecond = 900e6
 
 interface Totals {
   brokerCpuSeconds: number
@@ -51,7 +52,7 @@ async function produced(broker: RunningBroker, directory: string, load: Load, ke
   const slices = Math.ceil(bytesOf(load) / sliceBytes)
   const slice = { ...load, records: Math.ceil(load.records / slices) }
   for (let done = 0; done < slices; done++) {
-    warmPageCache(directory, warmFactor * bytesOf(slice))
+    using _warm = new WarmMemory(directory, warmFactor * bytesOf(slice), warmBytesPerSecond)
     await addTo(totals, broker, slice, produceLoad)
   }
   return sampleOf(totals, { ...load, records: slices * slice.records }, key)
