@@ -24,11 +24,6 @@ export function readInt64(bytes: Uint8Array, at: number): bigint {
   return long[0]!
 }
 
-/** As a double: exact only within ±2^53. */
-export function readInt64AsNumber(bytes: Uint8Array, at: number): number {
-  return readInt32(bytes, at) * 0x1_0000_0000 + readUint32(bytes, at + 4)
-}
-
 export function writeInt16(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >> 8
   bytes[at + 1] = value
