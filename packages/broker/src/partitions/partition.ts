@@ -23,6 +23,8 @@ interface ReplicationWaiter {
 export interface PartitionAppend {
   readonly acks: number
   readonly origin: 'client' | 'coordinator'
+  /** `transaction.version` a marker was written for. Default 0. */
+  readonly transactionVersion?: number
 }
 
 export class Partition {
@@ -168,8 +170,9 @@ export class Partition {
    * @throws KafkaError NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, and what the log refuses; `onWritten` is then not called.
    */
   append(batches: ValidatedBatches, options: PartitionAppend, onWritten: (errorCode: number) => void): Appended {
-    const log = this.logToAppendTo(options.acks)
-    return log.append(batches, { leaderEpoch: this.leaderEpoch, origin: options.origin }, (error) => {
+    const { acks, origin, transactionVersion = 0 } = options
+    const log = this.logToAppendTo(acks)
+    return log.append(batches, { leaderEpoch: this.leaderEpoch, origin, transactionVersion }, (error) => {
       if (error === null) this.#advanceHighWatermark()
       if (error === null) onWritten(ErrorCode.NONE)
       else onWritten(this.#retired === ErrorCode.NONE ? ErrorCode.KAFKA_STORAGE_ERROR : this.#retired)

@@ -1,0 +1,101 @@
+/**
+ * What all coordinators stand on: the partitions of an internal topic that this broker leads, each with its shard. Follows the metadata: a shard
+ * is loaded when this broker begins to lead its partition, and dropped when that ends. Source: Kafka's CoordinatorRuntime.
+ */
+import { ErrorCode, KafkaError } from '@millrace/protocol'
+import type { MetadataImage } from '../../metadata/image.ts'
+import type { Partitions } from '../../partitions/partitions.ts'
+import type { CoordinatorShard } from './coordinator-shard.ts'
+import type { Decision } from './decision.ts'
+import { partitionForKey } from './partition-for-key.ts'
+import { ShardHost, type ShardHostOptions, type TransactionMarker } from './shard-host.ts'
+
+export interface CoordinatorRuntimeOptions<S extends CoordinatorShard> extends Omit<ShardHostOptions<S>, 'partition'> {
+  readonly topic: string
+  readonly partitions: Partitions
+}
+
+export class CoordinatorRuntime<S extends CoordinatorShard> {
+  readonly topic: string
+  readonly #options: CoordinatorRuntimeOptions<S>
+  /** By partition. */
+  readonly #hosts = new Map<number, ShardHost<S>>()
+  #isClosed = false
+
+  constructor(options: CoordinatorRuntimeOptions<S>) {
+    this.topic = options.topic
+    this.#options = options
+  }
+
+  /** Partitions whose shards are loaded. */
+  get activePartitions(): number[] {
+    return [...this.#hosts].filter(([, host]) => host.isActive).map(([partition]) => partition)
+  }
+
+  /**
+   * The partition that coordinates `key` (a group id, a transactional id, …).
+   * @throws KafkaError COORDINATOR_NOT_AVAILABLE while the topic does not exist.
+   */
+  partitionOf(key: string): number {
+    const count = this.#options.image().topics.get(this.topic)?.partitions.length ?? 0
+    if (count === 0) throw new KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE, `${this.topic} does not exist yet`)
+    return partitionForKey(key, count)
+  }
+
+  /** Rejects as `ShardHost.write`. */
+  async write<T>(partition: number, decide: (shard: S) => Decision<T>): Promise<T> {
+    return this.#host(partition).write(decide)
+  }
+
+  /** Rejects as `ShardHost.write`. */
+  async read<T>(partition: number, look: (shard: S) => T): Promise<T> {
+    return this.#host(partition).read(look)
+  }
+
+  /** Appends the marker, and tells the shard. Rejects as `ShardHost.endTransaction`. */
+  async endTransaction(partition: number, marker: TransactionMarker): Promise<void> {
+    return this.#host(partition).endTransaction(marker)
+  }
+
+  /** Brings the shards in step with the metadata. To be called after `Partitions.apply`, at the start and for every image. */
+  apply(image: MetadataImage, changedTopics: Iterable<string> | null): void {
+    if (changedTopics === null || includes(changedTopics, this.topic)) this.#follow(image)
+    for (const host of this.#hosts.values()) host.metadataChanged(image)
+  }
+
+  /** Requests are refused with NOT_COORDINATOR from now on, also those that wait. */
+  close(): void {
+    this.#isClosed = true
+    for (const host of this.#hosts.values()) host.close()
+    this.#hosts.clear()
+  }
+
+  #follow(image: MetadataImage): void {
+    if (this.#isClosed) return
+    const count = image.topics.get(this.topic)?.partitions.length ?? 0
+    for (const [index, host] of this.#hosts) {
+      const partition = this.#options.partitions.get(this.topic, index)
+      if (partition === host.partition && partition.isLeader && index < count) continue
+      host.close()
+      this.#hosts.delete(index)
+    }
+    for (let index = 0; index < count; index++) {
+      const partition = this.#options.partitions.get(this.topic, index)
+      if (partition === undefined || !partition.isLeader || partition.isOffline || this.#hosts.has(index)) continue
+      const host = new ShardHost({ ...this.#options, partition })
+      this.#hosts.set(index, host)
+      void host.load()
+    }
+  }
+
+  #host(partition: number): ShardHost<S> {
+    const host = this.#hosts.get(partition)
+    if (host === undefined) throw new KafkaError(ErrorCode.NOT_COORDINATOR)
+    return host
+  }
+}
+
+function includes(names: Iterable<string>, wanted: string): boolean {
+  for (const name of names) if (name === wanted) return true
+  return false
+}
