@@ -12,6 +12,7 @@ import { handlers } from './api/index.ts'
 import type { BrokerConfig } from './config/broker-config.ts'
 import { readPairs } from './config/listeners.ts'
 import { topicLogConfig, validateTopicConfigs } from './config/topic-configs.ts'
+import { Coordinators } from './coordinators/coordinators.ts'
 import { Controller } from './controller/controller.ts'
 import { ProducerIds } from './controller/producer-ids.ts'
 import type { EndpointImage, MetadataDelta, MetadataImage } from './metadata/image.ts'
@@ -96,6 +97,7 @@ export class Broker implements AsyncDisposable {
     cleanup.defer(() => logs.close(services.metadata.image.brokers.get(config.nodeId)?.epoch))
     services.logs = logs
     openPartitions(services)
+    cleanup.defer(() => services.coordinators.close())
 
     await controller.register({ rack: config.get('broker.rack'), endpoints: endpointsOf(config, server.bound) })
     server.open()
@@ -126,9 +128,11 @@ export class Broker implements AsyncDisposable {
     return this.#stopped
   }
 
-  /** Clients first, while everything they wait for still works; then logs and controller. */
+  /** Clients first, while what they wait for still works, except for other members of a group; then logs and controller. */
   async #stop(): Promise<void> {
-    await this.#server[Symbol.asyncDispose]()
+    const drained = this.#server[Symbol.asyncDispose]()
+    this.#services.coordinators.close()
+    await drained
     await this.#cleanup.disposeAsync()
   }
 
@@ -258,8 +262,12 @@ function openPartitions(services: Mutable<BrokerServices>): void {
   const partitions = new Partitions({ nodeId, logs, logger, image })
   services.partitions = partitions
   partitions.apply(image, image.topics.keys())
+  const coordinators = new Coordinators(services)
+  services.coordinators = coordinators
+  coordinators.apply(image, null)
   metadata.onChange((changed, delta) => {
     if (delta.topics !== undefined) partitions.apply(changed, delta.topics.keys())
+    coordinators.apply(changed, new Set(delta.topics?.keys()))
     applyConfigChanges(services, changed, delta)
   })
 }

@@ -2,6 +2,7 @@ import type { CodecWorker } from '@millrace/protocol'
 import type { BufferPool, Clock, Logger, Random } from '@millrace/runtime'
 import type { LogManager } from '@millrace/storage'
 import type { BrokerConfig } from '../config/broker-config.ts'
+import type { Coordinators } from '../coordinators/coordinators.ts'
 import type { Controller } from '../controller/controller.ts'
 import type { MetadataCache } from '../metadata/metadata-cache.ts'
 import type { FetchSessions } from '../partitions/fetch-sessions.ts'
@@ -21,6 +22,7 @@ export interface BrokerServices {
   readonly metadata: MetadataCache
   readonly controller: Controller
   readonly partitions: Partitions
+  readonly coordinators: Coordinators
   readonly logs: LogManager
   readonly fetchSessions: FetchSessions
   readonly producerIds: ProducerIds

@@ -58,9 +58,9 @@ export class CoordinatorRuntime<S extends CoordinatorShard> {
   }
 
   /** Brings the shards in step with the metadata. To be called after `Partitions.apply`, at the start and for every image. */
-  apply(image: MetadataImage, changedTopics: Iterable<string> | null): void {
-    if (changedTopics === null || includes(changedTopics, this.topic)) this.#follow(image)
-    for (const host of this.#hosts.values()) host.metadataChanged(image)
+  apply(image: MetadataImage, changedTopics: ReadonlySet<string> | null): void {
+    if (changedTopics === null || changedTopics.has(this.topic)) this.#follow(image)
+    for (const host of this.#hosts.values()) host.metadataChanged(image, changedTopics)
   }
 
   /** Requests are refused with NOT_COORDINATOR from now on, also those that wait. */
@@ -93,9 +93,4 @@ export class CoordinatorRuntime<S extends CoordinatorShard> {
     if (host === undefined) throw new KafkaError(ErrorCode.NOT_COORDINATOR)
     return host
   }
-}
-
-function includes(names: Iterable<string>, wanted: string): boolean {
-  for (const name of names) if (name === wanted) return true
-  return false
 }

@@ -26,8 +26,8 @@ export interface CoordinatorShard {
   loaded?(): void
   /** This broker does not coordinate the partition any more; timers are cancelled by the runtime. Who waits for an answer must be refused. */
   unloaded?(): void
-  /** The cluster's metadata have changed. Only while loaded. */
-  metadataChanged?(image: MetadataImage): void
+  /** The cluster's metadata have changed; also called once before `loaded`. `changedTopics` null: any of them may have. */
+  metadataChanged?(image: MetadataImage, changedTopics: ReadonlySet<string> | null): void
 }
 
 /** What the runtime gives a shard. */

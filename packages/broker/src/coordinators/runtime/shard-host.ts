@@ -97,7 +97,7 @@ export class ShardHost<S extends CoordinatorShard> {
       if (loaded === null || this.#state !== 'loading') return
       this.#appliedOffset = loaded.endOffset
       this.#state = 'active'
-      this.#shard.metadataChanged?.(image())
+      this.#shard.metadataChanged?.(image(), null)
       this.#shard.loaded?.()
       const { records, sizeBytes } = loaded
       if (records > 0)
@@ -113,8 +113,8 @@ export class ShardHost<S extends CoordinatorShard> {
     }
   }
 
-  metadataChanged(image: MetadataImage): void {
-    if (this.#state === 'active') this.#shard.metadataChanged?.(image)
+  metadataChanged(image: MetadataImage, changedTopics: ReadonlySet<string> | null): void {
+    if (this.#state === 'active') this.#shard.metadataChanged?.(image, changedTopics)
   }
 
   /**
