@@ -122,6 +122,8 @@ export class LogAppender implements StagedAppendsOwner {
   #applyProducers(effects: ProducerEffects, segment: Segment): void {
     const { producers } = this.#log
     for (const append of effects.appends) producers.commit(append)
+    for (const { producerId, epoch, isMarker } of effects.transactional)
+      producers.verifications.wrote(producerId, { epoch, isMarker })
     for (const completed of effects.completed) {
       if (completed.isAborted)
         segment.indexes.transactionsForWriting.append({

@@ -3,6 +3,7 @@ import type { Logger } from '@millrace/runtime'
 import type { LogConfig } from './log-config.ts'
 import type { LogServices } from './log-services.ts'
 import type { AppendOrigin } from './producers/producer-append.ts'
+import type { Verification } from './producers/verifications.ts'
 
 export interface NewPartitionLog {
   readonly services: LogServices
@@ -35,6 +36,11 @@ export interface AppendOptions {
   readonly origin: AppendOrigin
   /** `transaction.version` a marker was written for; of coordinators' control batches only. Default 0. */
   readonly transactionVersion?: number
+  /**
+   * For transactional batches that are not the first of their transaction here: 'none'. For the first: what `ProducerStates.beginVerification`
+   * gave, once the coordinator has agreed. Left out: nothing is demanded (markers, replicas, or the demand is switched off).
+   */
+  readonly verification?: Verification | 'none'
 }
 
 export interface Appended {

@@ -4,6 +4,7 @@
  */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import { ProducerEntry, sequenceAfter } from './producer-entry.ts'
+import type { Verification } from './verifications.ts'
 
 /** Who wrote the records: replicas only repeat what a leader has checked. */
 export type AppendOrigin = 'client' | 'coordinator' | 'replica'
@@ -37,6 +38,17 @@ export interface EndMarker {
   readonly transactionVersion: number
 }
 
+export interface ProducerAppendOptions {
+  readonly producerId: bigint
+  /** undefined when the producer is not known. */
+  readonly before: ProducerEntry | undefined
+  readonly origin: AppendOrigin
+  /** Of the partition, for messages. */
+  readonly partition: string
+  /** Of the first records of a transaction, when there is one. */
+  readonly verification: Verification | undefined
+}
+
 const maxEpoch = 0x7fff
 const maxSequence = 0x7fffffff
 
@@ -47,14 +59,18 @@ export class ProducerAppend {
   readonly startedTransactions: bigint[] = []
   readonly #origin: AppendOrigin
   readonly #partition: string
+  readonly #verification: Verification | undefined
   /** The epoch before the append; -1 when the producer is not known. */
   readonly #epochBefore: number
+  readonly #hadBatches: boolean
 
-  constructor(producerId: bigint, before: ProducerEntry | undefined, origin: AppendOrigin, partition: string) {
+  constructor({ producerId, before, origin, partition, verification }: ProducerAppendOptions) {
     this.entry = before?.copy() ?? new ProducerEntry(producerId)
     this.#epochBefore = this.entry.epoch
+    this.#hadBatches = this.entry.batches.length > 0
     this.#origin = origin
     this.#partition = partition
+    this.#verification = verification
   }
 
   /** @throws KafkaError INVALID_PRODUCER_EPOCH, OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_TXN_STATE. */
@@ -120,6 +136,13 @@ export class ProducerAppend {
   #checkSequence(batch: DataBatch): void {
     const { entry } = this
     const first = batch.baseSequence
+    if (this.#verification !== undefined) {
+      const { supportsEpochBump, lowestSequence } = this.#verification
+      if (supportsEpochBump && first !== 0 && !this.#hadBatches)
+        throw this.#outOfOrder(batch, 'a producer of transaction version 2 begins with 0')
+      if (first > lowestSequence)
+        throw this.#outOfOrder(batch, `${lowestSequence} was seen before and is not written yet`)
+    }
     if (batch.epoch !== entry.epoch) {
       if (first === 0 || entry.epoch === -1) return
       throw this.#outOfOrder(batch, `a new epoch begins with 0`)

@@ -5,6 +5,7 @@
  * Snapshots are files (producer-snapshot.ts) named by `mapEndOffset`: one when a segment is rolled, so that every segment can be recovered
  * from its own start, one at a clean close.
  */
+import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { Disk, Logger } from '@millrace/runtime'
 import {
   CorruptSnapshotError,
@@ -15,6 +16,7 @@ import {
 import { segmentFileName } from '../formats/segment-file-name.ts'
 import { ProducerAppend, type AppendOrigin, type CompletedTransaction } from './producer-append.ts'
 import { type CachedBatch, ProducerEntry } from './producer-entry.ts'
+import { type Verification, type VerificationRequest, Verifications } from './verifications.ts'
 
 export interface ProducerStatesOptions {
   readonly disk: Disk
@@ -52,6 +54,7 @@ const noProducers: ReadonlyMap<bigint, ProducerEntry> = new Map()
  * everything is the sum of the records below `mapEndOffset`.
  */
 export class ProducerStates {
+  readonly verifications = new Verifications()
   readonly #options: ProducerStatesOptions
   #directory: string
   #producers: Map<bigint, ProducerEntry> | null = null
@@ -130,13 +133,40 @@ export class ProducerStates {
     return entry !== undefined && entry.currentTxnFirstOffset >= 0n && entry.epoch === epoch
   }
 
+  /**
+   * To be shown to the append of a transactional batch, once the transaction coordinator has said that the partition belongs to the
+   * transaction; null when it has records here already and need not be asked.
+   * @throws KafkaError INVALID_PRODUCER_EPOCH.
+   */
+  beginVerification(request: VerificationRequest, nowMs: number): Verification | null {
+    const { producerId, producerEpoch } = request
+    this.checkEpoch(producerId, producerEpoch)
+    return this.hasOpenTransaction(producerId, producerEpoch) ? null : this.verifications.begin(request, nowMs)
+  }
+
+  /** @throws KafkaError INVALID_PRODUCER_EPOCH when a later epoch of the producer was seen. */
+  checkEpoch(producerId: bigint, epoch: number): void {
+    const last = this.#producers?.get(producerId)?.epoch ?? -1
+    if (epoch < last)
+      throw new KafkaError(
+        ErrorCode.INVALID_PRODUCER_EPOCH,
+        `${this.#options.partition}: producer ${producerId} has epoch ${epoch}, its last one is ${last}`,
+      )
+  }
+
   findDuplicate(producerId: bigint, epoch: number, firstSequence: number, lastSequence: number): CachedBatch | null {
     return this.#producers?.get(producerId)?.findDuplicate(epoch, firstSequence, lastSequence) ?? null
   }
 
   /** What the rules make of the producer's next batches; nothing changes before `commit`. */
   prepare(producerId: bigint, origin: AppendOrigin): ProducerAppend {
-    return new ProducerAppend(producerId, this.#producers?.get(producerId), origin, this.#options.partition)
+    return new ProducerAppend({
+      producerId,
+      before: this.#producers?.get(producerId),
+      origin,
+      partition: this.#options.partition,
+      verification: this.verifications.get(producerId),
+    })
   }
 
   commit(append: ProducerAppend): void {
@@ -185,6 +215,7 @@ export class ProducerStates {
 
   /** Forgets producers without an open transaction that wrote nothing for `producer.id.expiration.ms`. */
   removeExpired(nowMs: number): void {
+    this.verifications.removeExpired(nowMs, this.#options.producerIdExpirationMs)
     if (this.#producers === null) return
     for (const entry of this.#producers.values())
       if (this.#isExpired(entry, nowMs)) this.#producers.delete(entry.producerId)
