@@ -5,7 +5,7 @@
  * in-sync replica.
  */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
-import type { Appended, PartitionLog, ValidatedBatches } from '@millrace/storage'
+import type { Appended, PartitionLog, ValidatedBatches, Verification } from '@millrace/storage'
 import type { PartitionImage } from '../metadata/image.ts'
 
 /** Somebody who waits until there is more to read, or until the partition is no longer what it was. */
@@ -25,6 +25,8 @@ export interface PartitionAppend {
   readonly origin: 'client' | 'coordinator'
   /** `transaction.version` a marker was written for. Default 0. */
   readonly transactionVersion?: number
+  /** As in `AppendOptions`. */
+  readonly verification?: Verification | 'none'
 }
 
 export class Partition {
@@ -170,9 +172,9 @@ export class Partition {
    * @throws KafkaError NOT_LEADER_OR_FOLLOWER, NOT_ENOUGH_REPLICAS, and what the log refuses; `onWritten` is then not called.
    */
   append(batches: ValidatedBatches, options: PartitionAppend, onWritten: (errorCode: number) => void): Appended {
-    const { acks, origin, transactionVersion = 0 } = options
+    const { acks, ...rest } = options
     const log = this.logToAppendTo(acks)
-    return log.append(batches, { leaderEpoch: this.leaderEpoch, origin, transactionVersion }, (error) => {
+    return log.append(batches, { leaderEpoch: this.leaderEpoch, ...rest }, (error) => {
       if (error === null) this.#advanceHighWatermark()
       if (error === null) onWritten(ErrorCode.NONE)
       else onWritten(this.#retired === ErrorCode.NONE ? ErrorCode.KAFKA_STORAGE_ERROR : this.#retired)

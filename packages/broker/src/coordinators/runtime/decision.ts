@@ -1,5 +1,6 @@
 /** What a coordinator's state machine says to a request: the records that change its state, and the answer. */
 import type { Encodable, KafkaError, RecordType, Shape } from '@millrace/protocol'
+import type { Verification } from '@millrace/storage'
 
 /** A record for the coordinator's topic, before it is encoded. `value` null is a tombstone. Made by `record` and `tombstone`. */
 export interface CoordinatorRecord {
@@ -45,6 +46,8 @@ export interface Decision<T> {
   readonly replays?: boolean
   /** The records belong to this producer's transaction: `replay` sees them as pending until `endTransaction`. */
   readonly transaction?: ProducerIdentity
+  /** What the transaction's coordinator was asked by, when these may be its first records on this partition. As in the log's `AppendOptions`. */
+  readonly verification?: Verification | 'none'
   /** Called once: with null when the records are committed, or with why they are not and the request is refused. Before the answer goes out. */
   readonly settled?: (error: KafkaError | null) => void
 }

@@ -11,7 +11,7 @@ import { endTransactionMarker, ErrorCode, KafkaError, type RecordTypes } from '@
 import type { Clock, Logger, Random } from '@millrace/runtime'
 import { validateRecords, type ValidatedBatches } from '@millrace/storage'
 import type { MetadataImage } from '../../metadata/image.ts'
-import type { Partition } from '../../partitions/partition.ts'
+import type { Partition, PartitionAppend } from '../../partitions/partition.ts'
 import { toCoordinatorError } from './append-errors.ts'
 import { buildBatches, decodeRecord, encodeRecord } from './coordinator-batch.ts'
 import type { CoordinatorShard, ShardContext, TransactionResult } from './coordinator-shard.ts'
@@ -154,7 +154,7 @@ export class ShardHost<S extends CoordinatorShard> {
     const shard = this.#active()
     const timestamp = BigInt(this.#options.clock.now())
     const batch = endTransactionMarker({ type: result, producerId, producerEpoch, coordinatorEpoch, timestamp })
-    const { lastOffset } = this.#appendBatch(batch, transactionVersion)
+    const { lastOffset } = this.#appendBatch(batch, { transactionVersion })
     this.#applying(() => shard.endTransaction?.({ producerId, producerEpoch }, result))
     this.#appliedOffset = lastOffset + 1n
     await this.#committed()
@@ -181,7 +181,7 @@ export class ShardHost<S extends CoordinatorShard> {
     throw new KafkaError(ErrorCode.NOT_COORDINATOR)
   }
 
-  #append({ records, replays = true, isAtomic = true, transaction }: Decision<unknown>): void {
+  #append({ records, replays = true, isAtomic = true, transaction, verification }: Decision<unknown>): void {
     const { clock, compression } = this.#options
     const { maxMessageBytes } = this.partition.log.config
     const encoded = records.map(encodeRecord)
@@ -193,7 +193,7 @@ export class ShardHost<S extends CoordinatorShard> {
     )
     let next = 0
     for (const batch of batches) {
-      const { firstOffset, lastOffset } = this.#appendBatch(batch, 0)
+      const { firstOffset, lastOffset } = this.#appendBatch(batch, verification === undefined ? {} : { verification })
       const count = Number(lastOffset - firstOffset) + 1
       if (replays)
         this.#applying(() => {
@@ -212,7 +212,10 @@ export class ShardHost<S extends CoordinatorShard> {
     }
   }
 
-  #appendBatch(batch: Uint8Array, transactionVersion: number): { firstOffset: bigint; lastOffset: bigint } {
+  #appendBatch(
+    batch: Uint8Array,
+    options: Pick<PartitionAppend, 'transactionVersion' | 'verification'>,
+  ): { firstOffset: bigint; lastOffset: bigint } {
     const { partition } = this
     const { clock } = this.#options
     const log = partition.logToAppendTo(-1)
@@ -222,7 +225,7 @@ export class ShardHost<S extends CoordinatorShard> {
       nowMs: clock.now(),
       partition: partition.name,
     }) as ValidatedBatches
-    return partition.append(validated, { acks: -1, origin: 'coordinator', transactionVersion }, (errorCode) => {
+    return partition.append(validated, { acks: -1, origin: 'coordinator', ...options }, (errorCode) => {
       if (errorCode !== ErrorCode.NONE) this.#failed(errorCode)
     })
   }
