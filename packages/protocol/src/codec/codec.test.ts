@@ -1,15 +1,18 @@
-/** The compiled codecs against the interpreter, over every API and version. */
+/** The compiled codecs against the interpreter, over every message and version. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import {
   allApis,
   ConsumerProtocolAssignment,
+  consumerOffsetsRecords,
   ConsumerProtocolSubscription,
   DefaultPrincipalData,
   KafkaError,
   MalformedMessageError,
   Reader,
+  shareGroupStateRecords,
+  transactionStateRecords,
   Writer,
 } from '../index.ts'
 import type { Message, Shape } from '../index.ts'
@@ -20,6 +23,9 @@ const messages: readonly Message[] = [
   ConsumerProtocolAssignment as Message,
   ConsumerProtocolSubscription as Message,
   DefaultPrincipalData as Message,
+  ...[consumerOffsetsRecords, transactionStateRecords, shareGroupStateRecords].flatMap((types) =>
+    [...types.values()].flatMap(({ key, value }) => [key, value]),
+  ),
 ]
 
 /** Runs a property for a random message and version; a failure prints its seed and path. */

@@ -54,7 +54,7 @@ function readField(field: AnyField, reader: Reader, version: number, flexible: b
   const { kind } = field
   if (kind === 'struct') {
     const mark = !isNullable(field, version) ? 0 : tagged ? reader.unsignedVarint() - 1 : reader.int8()
-    if (mark < -1) throw new MalformedMessageError('negative', reader.position)
+    // Any negative byte stands for null, as in Kafka; it writes -1.
     return mark < 0 ? null : readStruct(field.fields ?? {}, reader, version, flexible)
   }
   if (kind !== 'string' && kind !== 'bytes' && kind !== 'records' && kind !== 'array') return reader[kind]()
