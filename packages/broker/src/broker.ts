@@ -15,6 +15,7 @@ import { topicLogConfig, validateTopicConfigs } from './config/topic-configs.ts'
 import { Coordinators } from './coordinators/coordinators.ts'
 import { Controller } from './controller/controller.ts'
 import { ProducerIds } from './controller/producer-ids.ts'
+import { newestLevels, SUPPORTED_FEATURES, type FeatureName } from './metadata/features.ts'
 import type { EndpointImage, MetadataDelta, MetadataImage } from './metadata/image.ts'
 import { MetadataCache } from './metadata/metadata-cache.ts'
 import { FetchSessions } from './partitions/fetch-sessions.ts'
@@ -29,6 +30,8 @@ export interface BrokerOptions {
   /** Not disposed by the broker. */
   readonly tree: CoordinationTree
   readonly logger: Logger
+  /** The feature levels a new cluster finalizes, where they shall not be the newest. */
+  readonly featureLevels?: Readonly<Partial<Record<FeatureName, number>>>
   /** The broker cannot go on (no log directory is left). Called at most once; the owner stops it. */
   readonly onFatal?: (error: Error) => void
 }
@@ -99,7 +102,8 @@ export class Broker implements AsyncDisposable {
     openPartitions(services)
     cleanup.defer(() => services.coordinators.close())
 
-    await controller.register({ rack: config.get('broker.rack'), endpoints: endpointsOf(config, server.bound) })
+    const endpoints = endpointsOf(config, server.bound)
+    await controller.register({ rack: config.get('broker.rack'), endpoints, features: SUPPORTED_FEATURES })
     server.open()
     return new Broker(services, server, cleanup.move())
   }
@@ -179,7 +183,7 @@ function keepTrimmed(buffers: BufferPool, { runtime }: BrokerOptions, cleanup: A
 }
 
 function openController(
-  { runtime, config, tree, logger }: BrokerOptions,
+  { runtime, config, tree, logger, featureLevels }: BrokerOptions,
   metadata: MetadataCache,
 ): Promise<Controller> {
   return Controller.open({
@@ -187,6 +191,7 @@ function openController(
     tree,
     sessionTimeoutMs,
     wishedClusterId: null,
+    initialLevels: newestLevels(featureLevels),
     metadata,
     clock: runtime.clock,
     random: runtime.random,

@@ -1,5 +1,7 @@
 /** Which APIs and versions this broker serves, and its features. Client name and version from 3 (KIP-511), features KIP-584. */
 import { ApiVersions, ErrorCode, type ResponseInput } from '@millrace/protocol'
+import { SUPPORTED_FEATURES } from '../metadata/features.ts'
+import type { FeaturesImage } from '../metadata/features.ts'
 import { handler, type Handler } from '../server/handler.ts'
 
 type ApiVersionsAnswer = ResponseInput<typeof ApiVersions>
@@ -8,16 +10,17 @@ type ApiVersionsAnswer = ResponseInput<typeof ApiVersions>
 const softwareName = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/
 
 export const apiVersions = handler(ApiVersions, (request, context) => {
-  const { handlers } = context.broker
+  const { handlers, metadata } = context.broker
+  const { features } = metadata.image
   const isNamed = softwareName.test(request.clientSoftwareName) && softwareName.test(request.clientSoftwareVersion)
   if (context.version >= 3 && !isNamed) return { errorCode: ErrorCode.INVALID_REQUEST, apiKeys: [], throttleTimeMs: 0 }
   return {
     errorCode: ErrorCode.NONE,
     apiKeys: servedVersions(handlers),
     throttleTimeMs: 0,
-    supportedFeatures: [],
-    finalizedFeaturesEpoch: 0n,
-    finalizedFeatures: [],
+    supportedFeatures: supportedFeatures(context.version),
+    finalizedFeaturesEpoch: BigInt(features.epoch),
+    finalizedFeatures: finalizedFeatures(features),
   }
 })
 
@@ -27,6 +30,18 @@ export function unsupportedApiVersions(handlers: ReadonlyMap<number, Handler>): 
     errorCode: ErrorCode.UNSUPPORTED_VERSION,
     apiKeys: servedVersions(handlers).filter(({ apiKey }) => apiKey === ApiVersions.key),
   }
+}
+
+/** Clients before version 4 fail on a range that begins with 0 (KAFKA-17492): they are not told of such features. */
+function supportedFeatures(version: number): NonNullable<ApiVersionsAnswer['supportedFeatures']> {
+  return Array.from(SUPPORTED_FEATURES, ([name, { min, max }]) => ({ name, minVersion: min, maxVersion: max })).filter(
+    ({ minVersion }) => version >= 4 || minVersion > 0,
+  )
+}
+
+/** Those above level 0, each as a range of one level. */
+function finalizedFeatures({ levels }: FeaturesImage): NonNullable<ApiVersionsAnswer['finalizedFeatures']> {
+  return Array.from(levels, ([name, level]) => ({ name, minVersionLevel: level, maxVersionLevel: level }))
 }
 
 function servedVersions(

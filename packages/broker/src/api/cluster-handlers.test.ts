@@ -9,6 +9,7 @@ import { BrokerConfig } from '../config/broker-config.ts'
 import type { PropertyInput } from '../config/properties.ts'
 import type { Controller } from '../controller/controller.ts'
 import { newTopic, newTree, NOW, runtime, startController } from '../controller/testing/controller-under-test.ts'
+import { SUPPORTED_FEATURES } from '../metadata/features.ts'
 import type { BrokerImage, EndpointImage, PartitionImage, TopicImage } from '../metadata/image.ts'
 import { MetadataCache } from '../metadata/metadata-cache.ts'
 import type { RequestContext } from '../server/request-context.ts'
@@ -50,7 +51,14 @@ const PLAINTEXT: readonly [string, EndpointImage] = [
 const OTHER: readonly [string, EndpointImage] = ['OTHER', { host: 'h', port: 9093, securityProtocol: 'PLAINTEXT' }]
 
 function broker(id: number, endpoints = [PLAINTEXT], fenced = false): BrokerImage {
-  return { id, epoch: 1n, rack: id === 2 ? 'r' : null, endpoints: new Map(endpoints), fenced }
+  return {
+    id,
+    epoch: 1n,
+    rack: id === 2 ? 'r' : null,
+    endpoints: new Map(endpoints),
+    fenced,
+    features: SUPPORTED_FEATURES,
+  }
 }
 
 function partition(leader: number, replicas: number[], isr = replicas): PartitionImage {

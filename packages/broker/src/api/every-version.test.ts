@@ -23,6 +23,7 @@ import {
   Metadata,
   OffsetForLeaderEpoch,
   Produce,
+  UpdateFeatures,
   ZERO_UUID,
   type Api,
 } from '@millrace/protocol'
@@ -176,6 +177,11 @@ const requests = new Map<Api, (known: Known) => object[]>([
           },
         ],
       })),
+  ],
+  [
+    UpdateFeatures as Api,
+    () =>
+      [1, 9].map((maxVersionLevel) => ({ timeoutMs, featureUpdates: [{ feature: 'group.version', maxVersionLevel }] })),
   ],
 ])
 

@@ -20,6 +20,7 @@ import { listOffsets } from './list-offsets.ts'
 import { metadata } from './metadata.ts'
 import { offsetForLeaderEpoch } from './offset-for-leader-epoch.ts'
 import { produce } from './produce.ts'
+import { updateFeatures } from './update-features.ts'
 
 const all = [
   alterConfigs,
@@ -42,6 +43,7 @@ const all = [
   metadata,
   offsetForLeaderEpoch,
   produce,
+  updateFeatures,
 ] as unknown as readonly Handler[]
 
 /** By API key. */

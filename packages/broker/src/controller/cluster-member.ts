@@ -32,6 +32,8 @@ export interface ClusterMemberOptions {
   readonly sessionTimeoutMs: number
   /** The id a new cluster shall have; null: a random one. */
   readonly wishedClusterId: string | null
+  /** The feature levels a new cluster shall finalize. */
+  readonly initialLevels: ReadonlyMap<string, number>
   readonly metadata: MetadataCache
   readonly settings: ControllerSettings
   readonly clock: Clock
@@ -132,8 +134,8 @@ export class ClusterMember implements AsyncDisposable {
   }
 
   async #use(session: CoordinationSession): Promise<void> {
-    const { random, wishedClusterId, logger } = this.#options
-    this.#clusterId = await ensureCluster(session, random, wishedClusterId)
+    const { logger } = this.#options
+    this.#clusterId = await ensureCluster(session, this.#options)
     if (this.#registration !== null) await this.#registerIn(session)
     while (session.state === 'connected' || session.state === 'disconnected') {
       try {

@@ -7,6 +7,7 @@
 import { createNode, deleteNode, setNode } from '@millrace/coordination'
 import type { Operation } from '@millrace/coordination'
 import { ErrorCode, KafkaError, ZERO_UUID } from '@millrace/protocol'
+import { FeaturesImage } from '../metadata/features.ts'
 import type { ConfigEntityKey, ConfigEntityType, ConfigEntries, MetadataImage, TopicImage } from '../metadata/image.ts'
 import { ClusterMember } from './cluster-member.ts'
 import type { ClusterMemberOptions, Term } from './cluster-member.ts'
@@ -19,7 +20,16 @@ import { Outcomes } from './outcomes.ts'
 import type { ProducerIdRange } from './producer-ids.ts'
 import { TimeSlice } from './time-slice.ts'
 import { partitionsAddition, topicCreation, topicDeletion } from './topic-changes.ts'
-import { configPath, encodeConfig, encodeProducerIdBlock, producerIdBlockPath } from './znodes.ts'
+import { planLevels } from './update-features.ts'
+import type { FeatureUpdate } from './update-features.ts'
+import {
+  configPath,
+  encodeConfig,
+  encodeFeatures,
+  encodeProducerIdBlock,
+  featuresPath,
+  producerIdBlockPath,
+} from './znodes.ts'
 import type { BrokerRegistration } from './znodes.ts'
 
 export type ControllerOptions = ClusterMemberOptions
@@ -174,6 +184,20 @@ export class Controller implements AsyncDisposable {
     })
     const unclean = 'unclean.leader.election.enable'
     if (entries.get(unclean) !== current.get(unclean)) await this.#member.settle(term)
+  }
+
+  /** All of the updates, or none. @throws KafkaError INVALID_UPDATE_VERSION, NOT_CONTROLLER. */
+  async updateFeatures(
+    updates: readonly FeatureUpdate[],
+    { validateOnly }: { readonly validateOnly: boolean },
+  ): Promise<void> {
+    const { writer } = this.#term()
+    const { features } = writer.draft
+    const levels = planLevels(updates, writer.draft, this.#options.nodeId)
+    if (validateOnly || levels === features.levels) return
+    await writer.submit([setNode(featuresPath, encodeFeatures(levels))], {
+      features: new FeaturesImage(features.epoch + 1, levels),
+    })
   }
 
   /** Producer ids for a broker that nobody has had before. @throws KafkaError NOT_CONTROLLER. */

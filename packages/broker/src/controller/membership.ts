@@ -14,6 +14,8 @@ import {
   encodeBroker,
   encodeClusterId,
   encodeController,
+  encodeFeatures,
+  featuresPath,
   permanentPaths,
 } from './znodes.ts'
 import type { BrokerRegistration } from './znodes.ts'
@@ -21,13 +23,21 @@ import type { BrokerRegistration } from './znodes.ts'
 /** How often a race for a node is tried again; each time somebody else has won. */
 const MAX_ATTEMPTS = 100
 
+export interface NewClusterOptions {
+  readonly random: Random
+  /** null: a random one. */
+  readonly wishedClusterId: string | null
+  /** Of features, to be finalized. */
+  readonly initialLevels: ReadonlyMap<string, number>
+}
+
 /**
- * Makes sure that the permanent nodes are there, and the cluster has an id: `wishedId` or a random one when it is new. Returns the id.
+ * Makes sure that the permanent nodes are there, and that the cluster has an id and finalized features: as the options say when it is
+ * new, or has none yet. Returns the id.
  */
 export async function ensureCluster(
   session: CoordinationSession,
-  random: Random,
-  wishedId: string | null,
+  { random, wishedClusterId, initialLevels }: NewClusterOptions,
 ): Promise<string> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const stats = await Promise.all([...permanentPaths, controllerEpochPath].map((path) => session.exists(path)))
@@ -35,7 +45,9 @@ export async function ensureCluster(
     // Kafka's first controller has epoch 1.
     if (stats[permanentPaths.length] === null) missing.push(createNode(controllerEpochPath, encode('0')))
     if ((await session.exists(clusterIdPath)) === null)
-      missing.push(createNode(clusterIdPath, encodeClusterId(wishedId ?? randomUuid(random))))
+      missing.push(createNode(clusterIdPath, encodeClusterId(wishedClusterId ?? randomUuid(random))))
+    if ((await session.exists(featuresPath)) === null)
+      missing.push(createNode(featuresPath, encodeFeatures(initialLevels)))
     try {
       if (missing.length > 0) await session.multi(missing)
       const { id } = decode(clusterIdPath, (await session.get(clusterIdPath)).data)

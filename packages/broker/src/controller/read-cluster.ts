@@ -4,6 +4,8 @@
 import { createNode, deleteNode, isCoordinationFailure, setNode } from '@millrace/coordination'
 import type { CoordinationSession, NodeValue, Operation } from '@millrace/coordination'
 import type { Random } from '@millrace/runtime'
+import { SUPPORTED_FEATURES } from '../metadata/features.ts'
+import type { FeaturesImage } from '../metadata/features.ts'
 import type { BrokerImage, ConfigEntityKey, ConfigEntries, PartitionImage, TopicImage } from '../metadata/image.ts'
 import { NO_STATE } from './partition-election.ts'
 import { randomUuid } from './random-uuid.ts'
@@ -14,12 +16,14 @@ import {
   configPath,
   decodeBroker,
   decodeConfig,
+  decodeFeatures,
   decodeProducerIdBlock,
   decodeState,
   decodeTopic,
   deletionPath,
   deletionsPath,
   encodeTopic,
+  featuresPath,
   partitionPath,
   partitionsPath,
   producerIdBlockPath,
@@ -33,6 +37,7 @@ export interface ClusterState {
   readonly brokers: Map<number, BrokerImage>
   readonly topics: Map<string, TopicImage>
   readonly configs: Map<ConfigEntityKey, ConfigEntries>
+  readonly features: FeaturesImage
   /** Makes the tree say what `topics` says; to be done before anything else. */
   readonly repairs: Operation[]
   /** Replicas in an ISR whose broker is gone or has registered again since: by topic and partition. Partitions without any are left out. */
@@ -45,6 +50,7 @@ export interface ClusterState {
 const READS_AT_ONCE = 256
 
 export async function readCluster(session: CoordinationSession, random: Random): Promise<ClusterState> {
+  const features = await readFeatures(session)
   const brokers = await readBrokers(session)
   const deletions = new Set(await session.children(deletionsPath))
   const repairs: Operation[] = []
@@ -72,7 +78,20 @@ export async function readCluster(session: CoordinationSession, random: Random):
   }
   const configs = await readConfigs(session, repairs, (topic) => topics.has(topic), deletions)
   const block = decodeProducerIdBlock((await session.get(producerIdBlockPath)).data)
-  return { brokers, topics, configs, repairs, suspects, nextProducerId: block === null ? 0n : block.end + 1n }
+  return { brokers, topics, configs, features, repairs, suspects, nextProducerId: block === null ? 0n : block.end + 1n }
+}
+
+/** @throws Error when a newer broker has finalized a level that this one does not know: it would break what that one promised. */
+async function readFeatures(session: CoordinationSession): Promise<FeaturesImage> {
+  const { data, stat } = await session.get(featuresPath)
+  const features = decodeFeatures(data, stat.version)
+  for (const [name, level] of features.levels) {
+    const range = SUPPORTED_FEATURES.get(name)
+    if (range !== undefined && level >= range.min && level <= range.max) continue
+    const known = range === undefined ? 'does not know it' : `supports levels ${range.min} to ${range.max}`
+    throw new Error(`the cluster has finalized ${name} at level ${level}, and this broker ${known}`)
+  }
+  return features
 }
 
 /** The registered brokers. `onChange` is called once when one comes or goes. */

@@ -6,11 +6,13 @@ import {
   configPath,
   decodeBroker,
   decodeConfig,
+  decodeFeatures,
   decodeState,
   decodeTopic,
   encode,
   encodeBroker,
   encodeConfig,
+  encodeFeatures,
   encodeState,
   encodeTopic,
 } from './znodes.ts'
@@ -72,7 +74,8 @@ test('a broker is registered as Kafka does it, IPv6 addresses in brackets', () =
     ['OUTSIDE', { host: '::1', port: 9093, securityProtocol: 'SSL' }],
     ['INSIDE', { host: 'example.org', port: 9092, securityProtocol: 'PLAINTEXT' }],
   ])
-  const bytes = encodeBroker({ rack: 'r1', endpoints }, 1234)
+  const features = new Map([['group.version', { min: 0, max: 1 }]])
+  const bytes = encodeBroker({ rack: 'r1', endpoints, features }, 1234)
   assert.deepEqual(JSON.parse(text(bytes)), {
     version: 5,
     host: 'example.org',
@@ -82,12 +85,37 @@ test('a broker is registered as Kafka does it, IPv6 addresses in brackets', () =
     timestamp: '1234',
     rack: 'r1',
     listener_security_protocol_map: { OUTSIDE: 'SSL', INSIDE: 'PLAINTEXT' },
-    features: {},
+    features: { 'group.version': { min_version: 0, max_version: 1 } },
   })
-  assert.deepEqual(decodeBroker(7, bytes, 42n), { id: 7, epoch: 42n, rack: 'r1', endpoints, fenced: false })
-  const withoutRack = encodeBroker({ rack: null, endpoints: new Map([...endpoints].slice(0, 1)) }, 1)
+  assert.deepEqual(decodeBroker(7, bytes, 42n), { id: 7, epoch: 42n, rack: 'r1', endpoints, fenced: false, features })
+  const withoutRack = encodeBroker(
+    { rack: null, endpoints: new Map([...endpoints].slice(0, 1)), features: new Map() },
+    1,
+  )
   assert.deepEqual(JSON.parse(text(withoutRack)).host, null)
   assert.equal(decodeBroker(7, withoutRack, 1n).rack, null)
+})
+
+test('finalized features are what Kafka writes, and are read back; disabled they are none', () => {
+  const levels = new Map([
+    ['group.version', 1],
+    ['transaction.version', 2],
+  ])
+  const bytes = encodeFeatures(levels)
+  assert.equal(
+    text(bytes),
+    '{"version":2,"status":1,"features":{"group.version":{"max_version_level":1},"transaction.version":{"max_version_level":2}}}',
+  )
+  const features = decodeFeatures(bytes, 7)
+  assert.deepEqual([features.epoch, features.levels], [7, levels])
+  // As brokers before 3.3 wrote them, and a level of 0.
+  const older = { version: 1, status: 1, features: { a: { min_version_level: 1, max_version_level: 3 } } }
+  assert.deepEqual(decodeFeatures(encode(older), 0).levels, new Map([['a', 3]]))
+  assert.deepEqual(decodeFeatures(encode({ ...older, status: 0 }), 0).levels, new Map())
+  const off = { version: 2, status: 1, features: { a: { max_version_level: 0 } } }
+  assert.deepEqual(decodeFeatures(encode(off), 0).levels, new Map())
+  const broken = encode({ ...off, features: { a: {} } })
+  assert.throws(() => decodeFeatures(broken, 0), /\/feature has no max_version_level for a/)
 })
 
 test('a configuration is read back; nothing is an empty one', () => {

@@ -1,4 +1,6 @@
 /** Where the cluster's metadata lies in the coordination tree, and its JSON: Kafka's layout (ZkData). */
+import { FeaturesImage } from '../metadata/features.ts'
+import type { LevelRange } from '../metadata/features.ts'
 import type { BrokerImage, ConfigEntityKey, ConfigEntries, EndpointImage, PartitionImage } from '../metadata/image.ts'
 
 /** Persistent nodes that are always there, parents first. */
@@ -27,6 +29,7 @@ export const permanentPaths: readonly string[] = [
 
 export const controllerPath = '/controller'
 export const controllerEpochPath = '/controller_epoch'
+export const featuresPath = '/feature'
 export const clusterIdPath = '/cluster/id'
 export const brokersPath = '/brokers/ids'
 export const topicsPath = '/brokers/topics'
@@ -160,9 +163,11 @@ export interface BrokerRegistration {
   readonly rack: string | null
   /** By listener name, in the order of the configuration. */
   readonly endpoints: ReadonlyMap<string, EndpointImage>
+  /** Levels it supports. */
+  readonly features: ReadonlyMap<string, LevelRange>
 }
 
-export function encodeBroker({ rack, endpoints }: BrokerRegistration, nowMs: number): Uint8Array {
+export function encodeBroker({ rack, endpoints, features }: BrokerRegistration, nowMs: number): Uint8Array {
   const plaintext = [...endpoints.values()].find(({ securityProtocol }) => securityProtocol === 'PLAINTEXT')
   return encode({
     version: 5,
@@ -177,13 +182,15 @@ export function encodeBroker({ rack, endpoints }: BrokerRegistration, nowMs: num
     listener_security_protocol_map: Object.fromEntries(
       [...endpoints].map(([name, { securityProtocol }]) => [name, securityProtocol]),
     ),
-    features: {},
+    features: Object.fromEntries(
+      Array.from(features, ([name, { min, max }]) => [name, { min_version: min, max_version: max }]),
+    ),
   })
 }
 
 export function decodeBroker(id: number, data: Uint8Array, epoch: bigint): BrokerImage {
   const path = brokerPath(id)
-  const { endpoints, rack, listener_security_protocol_map: protocols } = decode(path, data)
+  const { endpoints, rack, listener_security_protocol_map: protocols, features } = decode(path, data)
   const byName = new Map<string, EndpointImage>()
   for (const endpoint of Array.isArray(endpoints) ? (endpoints as unknown[]) : []) {
     const match = /^([^:]+):\/\/(?:\[([^\]]*)\]|([^:]*)):(\d+)$/.exec(String(endpoint))
@@ -196,7 +203,43 @@ export function decodeBroker(id: number, data: Uint8Array, epoch: bigint): Broke
       securityProtocol: typeof securityProtocol === 'string' ? securityProtocol : name,
     })
   }
-  return { id, epoch, rack: typeof rack === 'string' ? rack : null, endpoints: byName, fenced: false }
+  return {
+    id,
+    epoch,
+    rack: typeof rack === 'string' ? rack : null,
+    endpoints: byName,
+    fenced: false,
+    features: new Map(
+      Object.entries((features as object | undefined) ?? {}).map(([feature, range]) => {
+        const { min_version: min, max_version: max } = range as Record<string, unknown>
+        return [feature, { min: Number(min), max: Number(max) }]
+      }),
+    ),
+  }
+}
+
+/** The finalized levels; a node without the status "enabled" finalizes nothing. */
+const FEATURES_ENABLED = 1
+
+export function encodeFeatures(levels: ReadonlyMap<string, number>): Uint8Array {
+  return encode({
+    version: 2,
+    status: FEATURES_ENABLED,
+    features: Object.fromEntries(Array.from(levels, ([name, level]) => [name, { max_version_level: level }])),
+  })
+}
+
+export function decodeFeatures(data: Uint8Array, epoch: number): FeaturesImage {
+  const { status, features } = decode(featuresPath, data)
+  const levels = new Map<string, number>()
+  if (status !== FEATURES_ENABLED) return new FeaturesImage(epoch, levels)
+  for (const [name, range] of Object.entries((features as object | undefined) ?? {})) {
+    const level = (range as Record<string, unknown> | null)?.max_version_level
+    if (typeof level !== 'number')
+      throw new Error(`coordination tree: ${featuresPath} has no max_version_level for ${name}`)
+    if (level > 0) levels.set(name, level)
+  }
+  return new FeaturesImage(epoch, levels)
 }
 
 export function encodeConfig(entries: ConfigEntries): Uint8Array {

@@ -2,6 +2,7 @@
  * What a broker knows of the cluster at one moment. Immutable: a change makes a new image that shares all that did not change, so
  * `previous.topics.get(name) === image.topics.get(name)` says that nothing of the topic changed, and likewise for its partitions.
  */
+import type { FeaturesImage, LevelRange } from './features.ts'
 import type { PersistentMap } from './persistent-map.ts'
 
 export interface PartitionImage {
@@ -43,6 +44,8 @@ export interface BrokerImage {
   readonly endpoints: ReadonlyMap<string, EndpointImage>
   /** A fenced broker is registered but may neither lead nor join an ISR, and clients are not sent to it. */
   readonly fenced: boolean
+  /** Levels it supports, by feature. */
+  readonly features: ReadonlyMap<string, LevelRange>
 }
 
 /** What configurations belong to: the names of the folders under `/config` in the coordination tree. */
@@ -60,6 +63,7 @@ export interface MetadataImage {
   readonly clusterId: string
   /** −1 while there is none. */
   readonly controllerId: number
+  readonly features: FeaturesImage
   readonly brokers: ReadonlyMap<number, BrokerImage>
   readonly topics: ReadonlyMap<string, TopicImage>
   topicNameById(id: string): string | undefined
@@ -76,6 +80,7 @@ export interface MetadataImage {
 export interface MetadataDelta {
   readonly clusterId?: string
   readonly controllerId?: number
+  readonly features?: FeaturesImage
   readonly brokers?: ReadonlyMap<number, BrokerImage | null>
   readonly topics?: ReadonlyMap<string, TopicImage | null>
   readonly configs?: ReadonlyMap<ConfigEntityKey, ConfigEntries | null>
@@ -85,6 +90,7 @@ interface Parts {
   readonly version: number
   readonly clusterId: string
   readonly controllerId: number
+  readonly features: FeaturesImage
   readonly brokers: ReadonlyMap<number, BrokerImage>
   readonly topics: PersistentMap<string, TopicImage>
   readonly namesById: PersistentMap<string, string>
@@ -98,6 +104,7 @@ export class SharedImage implements MetadataImage {
   readonly version: number
   readonly clusterId: string
   readonly controllerId: number
+  readonly features: FeaturesImage
   readonly brokers: ReadonlyMap<number, BrokerImage>
   readonly topics: PersistentMap<string, TopicImage>
   readonly namesById: PersistentMap<string, string>
@@ -107,6 +114,7 @@ export class SharedImage implements MetadataImage {
     this.version = parts.version
     this.clusterId = parts.clusterId
     this.controllerId = parts.controllerId
+    this.features = parts.features
     this.brokers = parts.brokers
     this.topics = parts.topics
     this.namesById = parts.namesById

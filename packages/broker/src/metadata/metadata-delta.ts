@@ -1,3 +1,4 @@
+import { UNKNOWN_FEATURES } from './features.ts'
 import { SharedImage } from './image.ts'
 import type { MetadataDelta } from './image.ts'
 import { PersistentMap } from './persistent-map.ts'
@@ -8,6 +9,7 @@ export function emptyImage(): SharedImage {
     version: 0,
     clusterId: '',
     controllerId: -1,
+    features: UNKNOWN_FEATURES,
     brokers: new Map(),
     topics: PersistentMap.empty(),
     namesById: PersistentMap.empty(),
@@ -41,6 +43,7 @@ export function applyDelta(image: SharedImage, delta: MetadataDelta): SharedImag
     version: image.version + 1,
     clusterId: delta.clusterId ?? image.clusterId,
     controllerId: delta.controllerId ?? image.controllerId,
+    features: delta.features ?? image.features,
     brokers,
     topics,
     namesById,
@@ -56,6 +59,7 @@ export function deltaBetween(from: SharedImage, to: SharedImage): MetadataDelta 
   return {
     ...(from.clusterId === to.clusterId ? {} : { clusterId: to.clusterId }),
     ...(from.controllerId === to.controllerId ? {} : { controllerId: to.controllerId }),
+    ...(from.features === to.features ? {} : { features: to.features }),
     brokers: changesBetween(from.brokers, to.brokers),
     topics: changesBetween(from.topics, to.topics),
     configs: changesBetween(from.configEntities, to.configEntities) as NonNullable<MetadataDelta['configs']>,

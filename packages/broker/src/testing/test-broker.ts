@@ -2,7 +2,7 @@
 import { EmbeddedTree, type CoordinationTree } from '@millrace/coordination'
 import { CreateTopics, ErrorCode, errorName } from '@millrace/protocol'
 import { MemoryDisk, nodeRuntime, silentLogger, type Logger, type Runtime } from '@millrace/runtime'
-import { Broker } from '../broker.ts'
+import { Broker, type BrokerOptions } from '../broker.ts'
 import { BrokerConfig } from '../config/broker-config.ts'
 import type { PropertyInput } from '../config/properties.ts'
 import { RawClient } from './raw-client.ts'
@@ -10,6 +10,7 @@ import { RawClient } from './raw-client.ts'
 export interface TestBrokerOptions {
   readonly configs?: Readonly<Record<string, PropertyInput>>
   readonly logger?: Logger
+  readonly featureLevels?: BrokerOptions['featureLevels']
   /** Default: the real world with a disk in memory. */
   readonly runtime?: Runtime
   /** What survives a restart besides the disk. Default: one of its own. The caller disposes it. */
@@ -43,7 +44,8 @@ export class TestBroker implements AsyncDisposable {
       'log.dirs': '/logs',
       ...options.configs,
     })
-    const broker = cleanup.use(await Broker.start({ runtime, config, tree, logger: options.logger ?? silentLogger }))
+    const { logger = silentLogger, featureLevels = {} } = options
+    const broker = cleanup.use(await Broker.start({ runtime, config, tree, logger, featureLevels }))
     return new TestBroker(broker, cleanup.move())
   }
 

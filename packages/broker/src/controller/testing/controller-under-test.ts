@@ -3,6 +3,7 @@ import { EmbeddedTree } from '@millrace/coordination'
 import type { ConnectOptions, CoordinationSession, CoordinationTree, EmbeddedSession } from '@millrace/coordination'
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import { nodeRuntime, silentLogger } from '@millrace/runtime'
+import { newestLevels, SUPPORTED_FEATURES } from '../../metadata/features.ts'
 import { MetadataCache } from '../../metadata/metadata-cache.ts'
 import { Controller } from '../controller.ts'
 import type { ControllerSettings } from '../controller-settings.ts'
@@ -58,11 +59,12 @@ export interface TestControllerOptions {
   readonly rack?: string | null
   readonly settings?: Partial<ControllerSettings>
   readonly wishedClusterId?: string
+  readonly initialLevels?: ReadonlyMap<string, number>
 }
 
 export function registration(nodeId: number, rack: string | null = null): BrokerRegistration {
   const endpoint = { host: `host-${nodeId}`, port: 9092, securityProtocol: 'PLAINTEXT' }
-  return { rack, endpoints: new Map([['PLAINTEXT', endpoint]]) }
+  return { rack, endpoints: new Map([['PLAINTEXT', endpoint]]), features: SUPPORTED_FEATURES }
 }
 
 /** Opens without registering the broker. */
@@ -77,6 +79,7 @@ export async function openController(
     tree: watched,
     sessionTimeoutMs: 200,
     wishedClusterId: options.wishedClusterId ?? null,
+    initialLevels: options.initialLevels ?? newestLevels(),
     metadata,
     settings: { ...settings, ...options.settings },
     clock: runtime.clock,
