@@ -252,8 +252,8 @@ test('Metadata: a topic that cannot be created is just missing, with a line in t
   await using under = await startController(tree)
   const lines: string[] = []
   const logger: Logger = { ...silentLogger, warn: (message) => lines.push(message) }
-  // Needs three replicas by default.
-  const { topics } = await askMetadata({ ...under, logger }, 9, {
+  const configs = { 'offsets.topic.replication.factor': 3 }
+  const { topics } = await askMetadata({ ...under, logger, configs }, 9, {
     topics: byName('__consumer_offsets'),
     allowAutoTopicCreation: true,
   })

@@ -2,20 +2,17 @@
  * The brokers, and the topics asked for with their partitions' leaders. Null (in version 0 an empty list) asks for all topics; ids from 12
  * (KIP-516). Topics that are missing are created when the request and `auto.create.topics.enable` say so, and are then in the answer.
  */
-import { ErrorCode, KafkaError, Metadata, ZERO_UUID, type Request, type ResponseInput } from '@millrace/protocol'
-import { automaticTopic } from '../controller/automatic-topics.ts'
+import { ErrorCode, Metadata, ZERO_UUID, type Request, type ResponseInput } from '@millrace/protocol'
+import { createAutomatically } from '../controller/automatic-topics.ts'
 import { isInternalTopic, topicNameProblem } from '../controller/topic-names.ts'
 import type { MetadataImage, PartitionImage, TopicImage } from '../metadata/image.ts'
 import { handler } from '../server/handler.ts'
-import type { RequestContext } from '../server/request-context.ts'
+import type { BrokerServices } from '../server/broker-services.ts'
 import { CLUSTER_OPERATIONS, OPERATIONS_OMITTED, TOPIC_OPERATIONS } from './authorized-operations.ts'
 import { BrokersInView } from './brokers-in-view.ts'
 
 type TopicAnswer = ResponseInput<typeof Metadata>['topics'][number]
 type PartitionAnswer = TopicAnswer['partitions'][number]
-
-/** How long to wait for a topic that is being created; after that the client asks again. */
-const CREATION_PATIENCE_MS = 2000
 
 export const metadata = handler(Metadata, async (request, context) => {
   const { version, broker } = context
@@ -23,7 +20,7 @@ export const metadata = handler(Metadata, async (request, context) => {
     return refused(request, ErrorCode.INVALID_REQUEST)
   const wanted = wantedTopics(request, version)
   if (wanted.kind === 'names' && request.allowAutoTopicCreation && broker.config.get('auto.create.topics.enable'))
-    await createMissing(wanted.names, context)
+    await createMissing(wanted.names, broker)
 
   const { image } = broker.metadata
   const view = new BrokersInView(image, context)
@@ -131,27 +128,10 @@ function usableBrokers(view: BrokersInView): ResponseInput<typeof Metadata>['bro
   return brokers
 }
 
-/** Creates what is missing and can be created. Whatever goes wrong shows as a missing topic, which the client asks for again. */
-async function createMissing(names: ReadonlySet<string>, { broker }: RequestContext): Promise<void> {
+async function createMissing(names: ReadonlySet<string>, broker: BrokerServices): Promise<void> {
   const { image } = broker.metadata
   const missing = [...names].filter((name) => !image.topics.has(name) && topicNameProblem(name) === null)
-  if (missing.length === 0) return
-  try {
-    const created = await broker.controller.createTopics(
-      missing.map((name) => automaticTopic(name, broker.config)),
-      { validateOnly: false, timeoutMs: CREATION_PATIENCE_MS },
-    )
-    // Created by somebody else a moment ago, and not visible yet.
-    const awaited = created.filter(({ errorCode }) => errorCode === ErrorCode.TOPIC_ALREADY_EXISTS)
-    if (awaited.length > 0)
-      await broker.metadata.waitFor(({ topics }) => awaited.every(({ name }) => topics.has(name)), CREATION_PATIENCE_MS)
-    for (const { name, errorCode, errorMessage } of created)
-      if (errorCode !== ErrorCode.NONE && errorCode !== ErrorCode.TOPIC_ALREADY_EXISTS)
-        broker.logger.warn(`topic ${name} could not be created automatically: ${errorMessage ?? errorCode}`)
-  } catch (error) {
-    if (!(error instanceof KafkaError)) throw error
-    broker.logger.warn(`${missing.length} topics could not be created automatically: ${error.message}`)
-  }
+  if (missing.length > 0) await createAutomatically(missing, broker)
 }
 
 function refused({ topics }: Request<typeof Metadata>, errorCode: number): ResponseInput<typeof Metadata> {

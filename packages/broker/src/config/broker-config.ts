@@ -81,6 +81,11 @@ export class BrokerConfig implements BrokerConfigReader {
     return (this.#effective.values.get(name) ?? brokerConfigs[name].default) as BrokerConfigValue<N>
   }
 
+  /** Whether a value was given, at the start or while running; if not, `get` gives the default. */
+  isSet(name: BrokerConfigName): boolean {
+    return this.#effective.values.has(name)
+  }
+
   /** An effective value as clients see it; null when there is none or the name is unknown. Passwords in the clear. */
   text(name: string): string | null {
     return this.#effective.texts.get(name) ?? brokerDefinition(name)?.defaultText ?? null
