@@ -1,21 +1,16 @@
-/** The coordinators of one broker, and what they have in common: each follows the metadata and lives on a CoordinatorRuntime. */
+/** The coordinators of one broker. */
 import type { MetadataImage } from '../metadata/image.ts'
 import type { BrokerServices } from '../server/broker-services.ts'
-import type { CoordinatorRuntimeOptions } from './runtime/coordinator-runtime.ts'
-import type { CoordinatorShard } from './runtime/coordinator-shard.ts'
-
-export interface Coordinator {
-  /** After the partitions have followed the image. `changedTopics` null: all, at the start. */
-  apply(image: MetadataImage, changedTopics: ReadonlySet<string> | null): void
-  /** Refuses everything, also requests that wait. */
-  close(): void
-}
+import type { Coordinator } from './coordinator.ts'
+import { GroupCoordinator } from './groups/group-coordinator.ts'
 
 export class Coordinators {
+  readonly groups: GroupCoordinator
   readonly #all: readonly Coordinator[]
 
-  constructor(_services: BrokerServices) {
-    this.#all = []
+  constructor(services: BrokerServices) {
+    this.groups = new GroupCoordinator(services)
+    this.#all = [this.groups]
   }
 
   apply(image: MetadataImage, changedTopics: ReadonlySet<string> | null): void {
@@ -25,12 +20,4 @@ export class Coordinators {
   close(): void {
     for (const coordinator of this.#all) coordinator.close()
   }
-}
-
-/** What the runtime of every coordinator takes from the broker. */
-export function runtimeServices(
-  services: BrokerServices,
-): Pick<CoordinatorRuntimeOptions<CoordinatorShard>, 'partitions' | 'clock' | 'random' | 'logger' | 'image'> {
-  const { partitions, clock, random, logger, metadata } = services
-  return { partitions, clock, random, logger, image: () => metadata.image }
 }

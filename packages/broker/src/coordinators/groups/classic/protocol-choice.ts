@@ -1,0 +1,40 @@
+/** How the members of a group agree on one of their protocols (assignors). Source: Kafka's ClassicGroup.selectProtocol. */
+import type { ClassicMember, MemberProtocol } from './classic-member.ts'
+
+/** How many members support each protocol. */
+export class ProtocolCounts {
+  readonly #counts = new Map<string, number>()
+
+  add(protocols: readonly MemberProtocol[]): void {
+    for (const { name } of protocols) this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1)
+  }
+
+  remove(protocols: readonly MemberProtocol[]): void {
+    for (const { name } of protocols) {
+      const left = (this.#counts.get(name) ?? 0) - 1
+      if (left > 0) this.#counts.set(name, left)
+      else this.#counts.delete(name)
+    }
+  }
+
+  of(protocol: string): number {
+    return this.#counts.get(protocol) ?? 0
+  }
+}
+
+/**
+ * Of the protocols that all members support, the one that most of them prefer; the first that got so many votes when there are several.
+ * @throws Error when there is none.
+ */
+export function chooseProtocol(members: ReadonlyMap<string, ClassicMember>, counts: ProtocolCounts): string {
+  const votes = new Map<string, number>()
+  for (const member of members.values()) {
+    const preferred = member.protocols.find(({ name }) => counts.of(name) === members.size)
+    if (preferred === undefined) throw new Error(`member ${member.id} supports none of the protocols of all`)
+    votes.set(preferred.name, (votes.get(preferred.name) ?? 0) + 1)
+  }
+  let chosen: string | null = null
+  for (const [name, count] of votes) if (chosen === null || count > votes.get(chosen)!) chosen = name
+  if (chosen === null) throw new Error('a group without members cannot choose a protocol')
+  return chosen
+}
