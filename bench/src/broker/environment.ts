@@ -23,8 +23,8 @@ export async function withEnvironment<T>(sizes: Sizes, use: (environment: Enviro
     return await use({
       directory,
       sizes,
-      start: async (kind) => {
-        const broker = await kind.start({ dataDirectory: join(directory, 'data') })
+      start: async (kind, properties = {}) => {
+        const broker = await kind.start({ dataDirectory: join(directory, 'data'), properties })
         started.push(broker)
         return broker
       },

@@ -12,6 +12,13 @@ export interface Sizes {
   readonly partitionsPerTopic: number
   /** Log to restart with, in bytes. */
   readonly logBytes: number
+  /** Groups that join, shrink and leave one after the other, after a first one. */
+  readonly groupCycles: number
+  /** Single commits, one after the other; a third more to warm up. */
+  readonly commits: number
+  readonly idleGroups: number
+  /** Offsets that the coordinator has to load, in groups of a thousand. */
+  readonly loadedOffsets: number
   /** Time for memory to settle before it is read. */
   readonly settleMs: number
 }
@@ -24,6 +31,10 @@ export const fullSizes: Sizes = {
   topics: 100,
   partitionsPerTopic: 100,
   logBytes: 10e9,
+  groupCycles: 5,
+  commits: 30_000,
+  idleGroups: 10_000,
+  loadedOffsets: 1_000_000,
   settleMs: 8000,
 }
 
@@ -36,6 +47,10 @@ export const quickSizes: Sizes = {
   topics: 10,
   partitionsPerTopic: 20,
   logBytes: 200e6,
+  groupCycles: 2,
+  commits: 5000,
+  idleGroups: 1000,
+  loadedOffsets: 100_000,
   settleMs: 1000,
 }
 
@@ -46,7 +61,7 @@ export interface Figure {
   /** Largest ratio to Apache Kafka that is wanted; null for figures that only explain others. */
   readonly target: number | null
   /** Shown beside the ratio when it does not depend much on the machine. */
-  readonly unit?: 'CPU-s/GB'
+  readonly unit?: 'CPU-s/GB' | 'ms' | 'CPU-s' | 'CPU-ms' | 'KiB'
 }
 
 export type Sample = Readonly<Record<string, number>>
@@ -55,13 +70,18 @@ export interface Environment {
   /** An empty folder for this run alone. */
   readonly directory: string
   readonly sizes: Sizes
-  /** Starts a broker on the data directory of this run; it is gone when the run ends, however it ends. */
-  start(kind: BrokerKind): Promise<RunningBroker>
+  /**
+   * Starts a broker on the data directory of this run, `properties` besides its defaults; it is gone when the run ends,
+   * however it ends.
+   */
+  start(kind: BrokerKind, properties?: Readonly<Record<string, string>>): Promise<RunningBroker>
 }
 
 export interface Measure {
   readonly name: string
   readonly figures: readonly Figure[]
+  /** Builds what its load needs. Safe to call again. */
+  prepare?(): Promise<unknown>
   /** One run against one broker. */
   run(kind: BrokerKind, environment: Environment): Promise<Sample>
 }

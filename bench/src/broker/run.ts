@@ -5,7 +5,6 @@ import { exitOnSignals, repositoryRoot, type BrokerKind, writeMarkdown } from '@
 import { withEnvironment } from './environment.ts'
 import type { Measure, Sample, Sizes } from './measure.ts'
 import { contests, reference, type Contest } from './measures/index.ts'
-import { rdkafkaPerformance } from './rdkafka-performance.ts'
 import { compare, resultsText, row } from './summary.ts'
 
 export interface BrokerBenchOptions {
@@ -17,6 +16,9 @@ export interface BrokerBenchOptions {
   /** Whether bench/RESULTS.md is written. */
   readonly write: boolean
 }
+
+/** `groups` names `groups/classic`, `groups/commit` and so on. */
+const answersTo = ({ name }: Measure, asked: string) => name === asked || name.startsWith(`${asked}/`)
 
 const show = (sample: Sample) =>
   Object.entries(sample)
@@ -37,6 +39,7 @@ async function hold({ measure, form }: Contest, options: BrokerBenchOptions): Pr
     ...(ours === null ? [] : [[ours, []] as [BrokerKind, Sample[]]]),
   ])
   for (const kind of samples.keys()) await kind.prepare()
+  await measure.prepare?.()
   for (let round = 0; round < options.rounds; round++) {
     console.log(`${measure.name}, round ${round + 1} of ${options.rounds}`)
     const order = [...samples.keys()]
@@ -50,14 +53,15 @@ async function hold({ measure, form }: Contest, options: BrokerBenchOptions): Pr
 }
 
 export async function runBrokerBench(options: BrokerBenchOptions): Promise<void> {
-  const unknown = options.names.filter((name) => !contests.some(({ measure }) => measure.name === name))
+  const unknown = options.names.filter((name) => !contests.some(({ measure }) => answersTo(measure, name)))
   if (unknown.length > 0)
     throw new Error(
       `no measure ${unknown.join(', ')}; there are ${contests.map(({ measure }) => measure.name).join(', ')}`,
     )
-  const chosen = contests.filter(({ measure }) => options.names.length === 0 || options.names.includes(measure.name))
+  const chosen = contests.filter(
+    ({ measure }) => options.names.length === 0 || options.names.some((name) => answersTo(measure, name)),
+  )
   exitOnSignals()
-  await rdkafkaPerformance()
   const rows: string[] = []
   for (const contest of chosen) rows.push(...(await hold(contest, options)))
   if (!options.write || rows.length === 0) return

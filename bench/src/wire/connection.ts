@@ -7,6 +7,7 @@ export interface Endpoint {
 }
 
 const requestTimeoutMs = 180_000
+const noTags = Buffer.alloc(1)
 
 /** One request at a time. */
 export class Connection implements Disposable {
@@ -35,8 +36,17 @@ export class Connection implements Disposable {
 
   /** Sends a request with header v1 and returns the body of its response. @throws Error when the connection ends. */
   request(apiKey: number, apiVersion: number, body: Uint8Array): Promise<Buffer> {
+    return this.#exchange(apiKey, apiVersion, [body])
+  }
+
+  /** The same with the headers of flexible versions, which end with a set of tagged fields: ours, and all brokers', empty. */
+  async flexibleRequest(apiKey: number, apiVersion: number, body: Uint8Array): Promise<Buffer> {
+    return (await this.#exchange(apiKey, apiVersion, [noTags, body])).subarray(1)
+  }
+
+  #exchange(apiKey: number, apiVersion: number, afterHeader: readonly Uint8Array[]): Promise<Buffer> {
     const header = Buffer.alloc(14)
-    header.writeInt32BE(10 + body.length, 0)
+    header.writeInt32BE(10 + afterHeader.reduce((sum, part) => sum + part.length, 0), 0)
     header.writeInt16BE(apiKey, 4)
     header.writeInt16BE(apiVersion, 6)
     header.writeInt32BE(++this.#correlationId, 8)
@@ -57,7 +67,7 @@ export class Connection implements Disposable {
           reject(error)
         },
       }
-      this.#socket.write(Buffer.concat([header, body]))
+      this.#socket.write(Buffer.concat([header, ...afterHeader]))
     })
   }
 

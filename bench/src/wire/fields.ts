@@ -1,4 +1,4 @@
-// Writing and reading the primitive types of non-flexible messages.
+// Writing and reading the primitive types of messages: the plain ones, and the compact ones of flexible versions.
 
 export class FieldWriter {
   readonly #parts: Buffer[] = []
@@ -22,6 +22,26 @@ export class FieldWriter {
   }
   bytes(value: Uint8Array): this {
     return this.int32(value.length).raw(value)
+  }
+  uvarint(value: number): this {
+    const bytes: number[] = []
+    let rest = value
+    for (; rest > 127; rest >>>= 7) bytes.push((rest & 127) | 128)
+    return this.raw(Buffer.from([...bytes, rest]))
+  }
+  compactString(value: string | null): this {
+    if (value === null) return this.uvarint(0)
+    const bytes = Buffer.from(value)
+    return this.uvarint(bytes.length + 1).raw(bytes)
+  }
+  compactArray<T>(values: readonly T[] | null, write: (value: T) => void): this {
+    this.uvarint(values === null ? 0 : values.length + 1)
+    for (const value of values ?? []) write(value)
+    return this
+  }
+  /** The empty set of tagged fields that ends every structure of a flexible version. */
+  noTags(): this {
+    return this.uvarint(0)
   }
   raw(value: Uint8Array): this {
     this.#parts.push(Buffer.from(value.buffer, value.byteOffset, value.byteLength))
@@ -68,6 +88,35 @@ export class FieldReader {
     if (length < 0) return null
     const start = this.#advance(length)
     return this.#bytes.toString('utf8', start, start + length)
+  }
+  /** Null becomes an empty buffer. */
+  bytes(): Buffer {
+    return this.raw(Math.max(0, this.int32()))
+  }
+  raw(length: number): Buffer {
+    const start = this.#advance(length)
+    return this.#bytes.subarray(start, start + length)
+  }
+  uvarint(): number {
+    let value = 0
+    for (let shift = 0; ; shift += 7) {
+      const byte = this.#bytes.readUInt8(this.#advance(1))
+      value |= (byte & 127) << shift
+      if (byte < 128) return value
+    }
+  }
+  compactString(): string | null {
+    const length = this.uvarint() - 1
+    return length < 0 ? null : this.raw(length).toString()
+  }
+  compactArray<T>(read: () => T): T[] {
+    return Array.from({ length: Math.max(0, this.uvarint() - 1) }, read)
+  }
+  skipTags(): void {
+    for (let left = this.uvarint(); left > 0; left--) {
+      this.uvarint()
+      this.raw(this.uvarint())
+    }
   }
   array<T>(read: () => T): T[] {
     return Array.from({ length: Math.max(0, this.int32()) }, read)

@@ -1,4 +1,4 @@
-// The four requests that the measures send, in their last versions before flexible encoding.
+// Requests for topics and records, in their last versions before flexible encoding.
 import type { Connection } from './connection.ts'
 import { FieldReader, FieldWriter } from './fields.ts'
 

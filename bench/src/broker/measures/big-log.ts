@@ -3,7 +3,7 @@ import { Connection } from '../../wire/connection.ts'
 import { createTopics } from '../../wire/requests.ts'
 import { startTimeMs } from '../first-record.ts'
 import type { Measure } from '../measure.ts'
-import { produceLoad } from '../rdkafka-performance.ts'
+import { produceLoad, rdkafkaPerformance } from '../rdkafka-performance.ts'
 
 const topic = 'big-log'
 const partitions = 4
@@ -15,6 +15,7 @@ export const bigLog: Measure = {
     { key: 'killedMs', title: 'restart with 10 GB of log after SIGKILL', target: 1 / 5 },
     { key: 'stoppedMs', title: 'restart with 10 GB of log after SIGTERM', target: 1 / 5 },
   ],
+  prepare: rdkafkaPerformance,
   run: async (kind, environment) => {
     const broker = await environment.start(kind)
     await broker.ready()

@@ -2,7 +2,11 @@ import { apacheKafka, millraceByNpmStart, millraceInstalled, type BrokerKind } f
 import type { Measure } from '../measure.ts'
 import { bigLog } from './big-log.ts'
 import { connections } from './connections.ts'
+import { coordinatorLoad } from './coordinator-load.ts'
 import { embedded } from './embedded.ts'
+import { groupCommits } from './group-commits.ts'
+import { classicRebalances, consumerRebalances } from './group-rebalances.ts'
+import { idleGroups } from './idle-groups.ts'
 import { latency } from './latency.ts'
 import { load } from './load.ts'
 import { partitions } from './partitions.ts'
@@ -24,6 +28,11 @@ export const contests: readonly Contest[] = [
   { measure: connections, form: null },
   { measure: partitions, form: null },
   { measure: bigLog, form: null },
+  { measure: classicRebalances, form: null },
+  { measure: consumerRebalances, form: null },
+  { measure: groupCommits, form: null },
+  { measure: idleGroups, form: null },
+  { measure: coordinatorLoad, form: null },
 ]
 
 export const reference = apacheKafka

@@ -7,7 +7,7 @@ import { firstAcknowledgedRecord } from '../first-record.ts'
 import type { Environment, Measure, Sample } from '../measure.ts'
 import { WarmMemory } from '../page-cache.ts'
 import { cpuSeconds, peakResidentBytes, resetPeak, residentBytes } from '../process-usage.ts'
-import { consumeLoad, produceLoad, type Load, type LoadResult } from '../rdkafka-performance.ts'
+import { consumeLoad, produceLoad, type Load, type LoadResult, rdkafkaPerformance } from '../rdkafka-performance.ts'
 
 const partitions = 4
 const warmUpShare = 0.1
@@ -101,6 +101,7 @@ export const load: Measure = {
     { key: 'consume100BRate', title: 'consume, 100 B records: throughput', target: null },
     { key: 'peakMemory100B', title: 'resident memory, peak after 100 B records', target: null },
   ],
+  prepare: rdkafkaPerformance,
   run: async (kind, environment) => {
     const { sizes } = environment
     const broker = await environment.start(kind)
