@@ -5,6 +5,7 @@ import { checkApiVersions } from './api-versions.ts'
 import { checkConfigs } from './configs.ts'
 import { checkConsole } from './console.ts'
 import { checkDumpLog } from './dump-log.ts'
+import { checkFeatures } from './features.ts'
 import { checkOffsets } from './offsets.ts'
 import { checkTopics } from './topics.ts'
 
@@ -16,5 +17,6 @@ export async function checkKafkaTools(context: Context, kind: BrokerKind): Promi
   await checkConsole(context)
   await checkOffsets(context)
   await checkConfigs(context)
+  await checkFeatures(context)
   await checkDumpLog(context, { when: 'while running', indexes: !kind.preallocatesIndexes })
 }

@@ -18,6 +18,7 @@ const classes = {
   'kafka-producer-perf-test': 'org.apache.kafka.tools.ProducerPerformance',
   'kafka-broker-api-versions': 'org.apache.kafka.tools.BrokerApiVersionsCommand',
   'kafka-dump-log': 'org.apache.kafka.tools.DumpLogSegments',
+  'kafka-features': 'org.apache.kafka.tools.FeatureCommand',
 } as const
 
 export type ToolName = keyof typeof classes
