@@ -38,7 +38,10 @@ export const ConsumerGroupPartitionMetadataRecord = recordType({
   },
 })
 
-/** What a member told about itself. Session and protocols only of one that uses the classic protocol. */
+/**
+ * What a member told about itself. `classicMemberMetadata` is of one that uses the classic protocol, and null of others. Null is always on
+ * disk: the schema's default is a JSON null, which Kafka's generator takes for none, so a field that is left out reads as an empty struct.
+ */
 export const ConsumerGroupMemberMetadataRecord = recordType({
   name: 'ConsumerGroupMemberMetadata',
   id: 5,
@@ -61,7 +64,6 @@ export const ConsumerGroupMemberMetadataRecord = recordType({
         supportedProtocols: array({ name: string, metadata: bytes }),
       })
         .nullable()
-        .default(null)
         .tag(0),
     },
   },
@@ -95,8 +97,8 @@ export const ConsumerGroupTargetAssignmentMemberRecord = recordType({
 const assignedPartitions = {
   topicId: uuid,
   partitions: array(int32),
-  /** When each was assigned, as member epochs; as many as partitions, or null. */
-  assignmentEpochs: array(int32).nullable().default(null).tag(0),
+  /** The member epoch in which each partition was assigned. Empty: written before 4.3, as null is not the default here either. */
+  assignmentEpochs: array(int32).nullable().tag(0),
 }
 
 /** What a member owns and has yet to give up. `state` is an id of Kafka's MemberState. */

@@ -12,11 +12,13 @@ import {
   shareGroupStateRecords,
   transactionStateRecords,
   TransactionLogRecord,
+  ConsumerGroupMemberMetadataRecord,
   ConsumerGroupMetadataRecord,
   ShareUpdateRecord,
 } from '../index.ts'
 import type { RecordKey, RecordType, RecordTypes, RecordValue } from '../index.ts'
 import { messageValue } from '../testing/index.ts'
+import { kafkaRecords } from './kafka-records.testdata.ts'
 
 const topics: readonly RecordTypes[] = [consumerOffsetsRecords, transactionStateRecords, shareGroupStateRecords]
 const types = topics.flatMap((each) => [...each.values()].map((type) => ({ each, type })))
@@ -196,3 +198,95 @@ for (const { type, key, keyBytes, version, value, valueBytes } of goldens) {
     assert.equal(Buffer.from(type.encodeValue(value, version)).toString('hex'), valueBytes.replaceAll(' ', ''))
   })
 }
+
+const byName = new Map(types.map(({ type }) => [type.name, type]))
+const ofKafka = new Map(kafkaRecords.map(([name, key, value]) => [name, { key: hex(key), value: hex(value) }]))
+
+function hex(text: string): Buffer {
+  return Buffer.from(text, 'hex')
+}
+
+for (const [name, { key, value }] of ofKafka) {
+  test(`${name} as Kafka has written it: its version is the one we would write, and reading and writing keep its bytes`, () => {
+    const type = byName.get(name)!
+    assert.equal(value.readInt16BE(0), type.writes)
+    assert.deepEqual(Buffer.from(type.encodeKey(type.decodeKey(key) as never)), key)
+    assert.deepEqual(Buffer.from(type.encodeValue(type.decodeValue(value) as never, type.writes!)), value)
+  })
+}
+
+test('what Kafka has written is understood', () => {
+  const topicId = 'x_Pr6XwARASb4KOCJca-Aw'
+  const memberId = 'inst-faa8c8d3-5579-437d-8677-9e18b88decd9'
+  const group = GroupMetadataRecord.decodeValue(ofKafka.get('GroupMetadata')!.value)
+  assert.deepEqual(plain(group), {
+    protocolType: 'consumer',
+    generation: 1,
+    protocol: 'range',
+    leader: memberId,
+    currentStateTimestamp: 1795833995465n,
+    members: [
+      {
+        memberId,
+        groupInstanceId: 'inst',
+        clientId: 'console-consumer',
+        clientHost: '/127.0.0.1',
+        rebalanceTimeout: 300_000,
+        sessionTimeout: 45_000,
+        subscription: [...hex('0003000000010001 74ffffffff00000000ffffffffffff'.replace(' ', ''))],
+        assignment: [...hex('000300000001000174 00000002 00000000 00000001 ffffffff'.replaceAll(' ', ''))],
+      },
+    ],
+  })
+  assert.deepEqual(OffsetCommitRecord.decodeValue(ofKafka.get('OffsetCommit')!.value), {
+    offset: 21n,
+    leaderEpoch: 0,
+    metadata: '',
+    commitTimestamp: 1795833995560n,
+    expireTimestamp: -1n,
+    topicId,
+  })
+  assert.deepEqual(ConsumerGroupMemberMetadataRecord.decodeValue(ofKafka.get('ConsumerGroupMemberMetadata')!.value), {
+    instanceId: null,
+    rackId: null,
+    clientId: 'console-consumer',
+    clientHost: '/127.0.0.1',
+    subscribedTopicNames: ['t'],
+    subscribedTopicRegex: '',
+    rebalanceTimeoutMs: 300_000,
+    serverAssignor: null,
+    classicMemberMetadata: null,
+  })
+  assert.deepEqual(TransactionLogRecord.decodeValue(ofKafka.get('TransactionLog')!.value), {
+    producerId: 0n,
+    previousProducerId: 0n,
+    nextProducerId: -1n,
+    producerEpoch: 0,
+    nextProducerEpoch: -1,
+    transactionTimeoutMs: 60_000,
+    transactionStatus: 1,
+    transactionPartitions: [{ topic: 't', partitionIds: [1] }],
+    transactionLastUpdateTimestampMs: 1795833994479n,
+    transactionStartTimestampMs: 1795833994479n,
+    clientTransactionVersion: 2,
+  })
+  assert.deepEqual(ShareUpdateRecord.decodeValue(ofKafka.get('ShareUpdate')!.value), {
+    snapshotEpoch: 0,
+    leaderEpoch: 0,
+    startOffset: 0n,
+    deliveryCompleteCount: 6,
+    stateBatches: [
+      { firstOffset: 0n, lastOffset: 4n, deliveryState: 2, deliveryCount: 1 },
+      { firstOffset: 20n, lastOffset: 20n, deliveryState: 4, deliveryCount: 1 },
+    ],
+  })
+})
+
+test('a member of the consumer protocol says so: left out, Kafka would take it for one of the classic protocol', () => {
+  const { value } = ofKafka.get('ConsumerGroupMemberMetadata')!
+  const withoutTag = Buffer.concat([value.subarray(0, -4), Buffer.of(0)])
+  assert.deepEqual(ConsumerGroupMemberMetadataRecord.decodeValue(withoutTag).classicMemberMetadata, {
+    sessionTimeoutMs: 0,
+    supportedProtocols: [],
+  })
+})

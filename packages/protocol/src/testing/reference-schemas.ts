@@ -23,7 +23,8 @@ export interface JsonField {
   readonly nullableVersions?: string
   readonly taggedVersions?: string
   readonly tag?: number
-  readonly default?: string | number | boolean
+  /** null is no default: Kafka's generator asks for the text 'null'. */
+  readonly default?: string | number | boolean | null
   readonly ignorable?: boolean
   readonly fields?: readonly JsonField[]
 }
@@ -73,8 +74,8 @@ function versionsOf({ versions, taggedVersions }: JsonField): string | undefined
   return versions ?? taggedVersions
 }
 
-function jsonDefault(type: string, given: string | number | boolean | undefined): string {
-  const text = given === undefined ? '' : String(given)
+function jsonDefault(type: string, given: JsonField['default']): string {
+  const text = String(given ?? '')
   if (type === 'records' || text === 'null') return 'null'
   if (type === 'string') return `'${text}'`
   if (type === 'bool') return text === '' ? 'false' : text.toLowerCase()
