@@ -16,6 +16,7 @@ import {
   DescribeProducers,
   DescribeTopicPartitions,
   Fetch,
+  FindCoordinator,
   IncrementalAlterConfigs,
   InitProducerId,
   ListConfigResources,
@@ -116,6 +117,13 @@ const requests = new Map<Api, (known: Known) => object[]>([
           },
         ],
       })),
+  ],
+  [
+    FindCoordinator as Api,
+    ({ version }) =>
+      version < 4
+        ? [{ key: 'g' }, { key: 'g', ...(version > 0 ? { keyType: 2 } : {}) }]
+        : [0, 2].map((keyType) => ({ keyType, coordinatorKeys: ['g', `g:${ZERO_UUID}:0`] })),
   ],
   [
     IncrementalAlterConfigs as Api,

@@ -13,6 +13,7 @@ import { describeLogDirs } from './describe-log-dirs.ts'
 import { describeProducers } from './describe-producers.ts'
 import { describeTopicPartitions } from './describe-topic-partitions.ts'
 import { fetch } from './fetch.ts'
+import { findCoordinator } from './find-coordinator.ts'
 import { incrementalAlterConfigs } from './incremental-alter-configs.ts'
 import { initProducerId } from './init-producer-id.ts'
 import { listConfigResources } from './list-config-resources.ts'
@@ -36,6 +37,7 @@ const all = [
   describeProducers,
   describeTopicPartitions,
   fetch,
+  findCoordinator,
   incrementalAlterConfigs,
   initProducerId,
   listConfigResources,
