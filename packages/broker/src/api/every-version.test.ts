@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
+  AddOffsetsToTxn,
+  AddPartitionsToTxn,
   AlterConfigs,
   AlterReplicaLogDirs,
   apiByKey,
@@ -15,6 +17,8 @@ import {
   DescribeLogDirs,
   DescribeProducers,
   DescribeTopicPartitions,
+  DescribeTransactions,
+  EndTxn,
   Fetch,
   FindCoordinator,
   IncrementalAlterConfigs,
@@ -25,6 +29,7 @@ import {
   OffsetForLeaderEpoch,
   Produce,
   UpdateFeatures,
+  WriteTxnMarkers,
   ZERO_UUID,
   type Api,
 } from '@millrace/protocol'
@@ -37,8 +42,36 @@ interface Known {
   readonly topicId: string
 }
 
+const producer = { producerId: 7n, producerEpoch: 0 }
+
 /** A request that succeeds where possible, and one that fails in every part: errors are answers too. */
 const requests = new Map<Api, (known: Known) => object[]>([
+  [
+    AddOffsetsToTxn as Api,
+    () => ['none', ''].map((transactionalId) => ({ transactionalId, ...producer, groupId: 'g' })),
+  ],
+  [
+    AddPartitionsToTxn as Api,
+    ({ version }) =>
+      [0, 9].map((partition) => {
+        const topics = [{ name: 't', partitions: [partition] }]
+        return version >= 4
+          ? {
+              transactions: [true, false].map((verifyOnly) => ({
+                transactionalId: 'x',
+                ...producer,
+                verifyOnly,
+                topics,
+              })),
+            }
+          : {
+              v3AndBelowTransactionalId: 'none',
+              v3AndBelowProducerId: producer.producerId,
+              v3AndBelowProducerEpoch: producer.producerEpoch,
+              v3AndBelowTopics: topics,
+            }
+      }),
+  ],
   [
     AlterConfigs as Api,
     () =>
@@ -103,6 +136,8 @@ const requests = new Map<Api, (known: Known) => object[]>([
   [DescribeLogDirs as Api, () => [{ topics: null }, { topics: [{ topic: 't', partitions: [0, 9] }] }]],
   [DescribeProducers as Api, () => [{ topics: [{ name: 't', partitionIndexes: [0, 9] }] }]],
   [DescribeTopicPartitions as Api, () => [{ topics: [{ name: 't' }, { name: 'none' }] }]],
+  [DescribeTransactions as Api, () => [{ transactionalIds: ['none', ''] }]],
+  [EndTxn as Api, () => ['none', ''].map((transactionalId) => ({ transactionalId, ...producer, committed: true }))],
   [
     Fetch as Api,
     ({ version, topicId }) =>
@@ -190,6 +225,19 @@ const requests = new Map<Api, (known: Known) => object[]>([
     UpdateFeatures as Api,
     () =>
       [1, 9].map((maxVersionLevel) => ({ timeoutMs, featureUpdates: [{ feature: 'group.version', maxVersionLevel }] })),
+  ],
+  [
+    WriteTxnMarkers as Api,
+    () => [
+      {
+        markers: [true, false].map((transactionResult) => ({
+          ...producer,
+          transactionResult,
+          topics: [{ name: 't', partitionIndexes: [0, 9] }],
+          coordinatorEpoch: 0,
+        })),
+      },
+    ],
   ],
 ])
 

@@ -1,5 +1,7 @@
 /** Every API this broker serves. What is not in this list is not advertised. */
 import type { Handler } from '../server/handler.ts'
+import { addOffsetsToTxn } from './add-offsets-to-txn.ts'
+import { addPartitionsToTxn } from './add-partitions-to-txn.ts'
 import { alterConfigs } from './alter-configs.ts'
 import { alterReplicaLogDirs } from './alter-replica-log-dirs.ts'
 import { apiVersions } from './api-versions.ts'
@@ -12,6 +14,8 @@ import { describeConfigs } from './describe-configs.ts'
 import { describeLogDirs } from './describe-log-dirs.ts'
 import { describeProducers } from './describe-producers.ts'
 import { describeTopicPartitions } from './describe-topic-partitions.ts'
+import { describeTransactions } from './describe-transactions.ts'
+import { endTxn } from './end-txn.ts'
 import { fetch } from './fetch.ts'
 import { findCoordinator } from './find-coordinator.ts'
 import { incrementalAlterConfigs } from './incremental-alter-configs.ts'
@@ -22,8 +26,11 @@ import { metadata } from './metadata.ts'
 import { offsetForLeaderEpoch } from './offset-for-leader-epoch.ts'
 import { produce } from './produce.ts'
 import { updateFeatures } from './update-features.ts'
+import { writeTxnMarkers } from './write-txn-markers.ts'
 
 const all = [
+  addOffsetsToTxn,
+  addPartitionsToTxn,
   alterConfigs,
   alterReplicaLogDirs,
   apiVersions,
@@ -36,6 +43,8 @@ const all = [
   describeLogDirs,
   describeProducers,
   describeTopicPartitions,
+  describeTransactions,
+  endTxn,
   fetch,
   findCoordinator,
   incrementalAlterConfigs,
@@ -46,6 +55,7 @@ const all = [
   offsetForLeaderEpoch,
   produce,
   updateFeatures,
+  writeTxnMarkers,
 ] as unknown as readonly Handler[]
 
 /** By API key. */

@@ -4,12 +4,13 @@
  * (KIP-467), the current leader from 10 (KIP-951).
  */
 import { ErrorCode, KafkaError, Produce, ZERO_UUID, type Request, type ResponseInput } from '@millrace/protocol'
-import { RecordValidationError, validateRecords, type ValidatedBatches } from '@millrace/storage'
+import { RecordValidationError, validateRecords, type ValidatedBatches, type Verification } from '@millrace/storage'
 import type { Partition } from '../partitions/partition.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
 import { isInternalTopic } from '../controller/topic-names.ts'
 import { CurrentLeaders } from './current-leaders.ts'
+import { checkTransaction, holdsTransaction } from './produce-transactions.ts'
 
 type ProduceRequest = Request<typeof Produce>
 type TopicResult = ResponseInput<typeof Produce>['responses'][number]
@@ -20,6 +21,8 @@ interface Write {
   readonly partition: Partition
   readonly result: PartitionResult
   batches: ValidatedBatches | null
+  /** As in the log's `AppendOptions`. */
+  verification: Verification | 'none' | undefined
 }
 
 const firstVersionWithTopicIds = 13
@@ -28,6 +31,12 @@ const firstVersionWithTopicIds = 13
 const internalTopicsClientId = '__admin_client'
 
 export const produce = handler(Produce, async (request, context) => {
+  const { transactionalId } = request
+  const isTransactional = request.topicData.some(({ partitionData }) =>
+    partitionData.some(({ records }) => holdsTransaction(records)),
+  )
+  if (isTransactional && transactionalId === null)
+    return refuseAll(request, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, context)
   const responses: TopicResult[] = []
   const writes: Write[] = []
   let validations: Promise<void>[] | null = null
@@ -42,7 +51,7 @@ export const produce = handler(Produce, async (request, context) => {
       let partition: Partition | null = null
       try {
         partition = accept(request, topic, topicId, index, records, context)
-        const write: Write = { partition, result, batches: null }
+        const write: Write = { partition, result, batches: null, verification: undefined }
         const batches = validate(partition, records!, context)
         if (batches instanceof Promise) {
           const validation = batches.then(
@@ -58,7 +67,10 @@ export const produce = handler(Produce, async (request, context) => {
     }
   }
   if (validations !== null) await Promise.all(validations)
-  refuseTransactions(writes)
+  if (isTransactional) {
+    const refusal = await checkTransaction(transactionalId!, writes, context)
+    if (refusal !== ErrorCode.NONE) return refuseAll(request, refusal, context)
+  }
   const { written, replicated } = appendAll(writes, request, context)
   context.letNextStart()
   await written
@@ -70,6 +82,20 @@ export const produce = handler(Produce, async (request, context) => {
   if (context.version < 10) return { responses, throttleTimeMs: 0 }
   return { responses, throttleTimeMs: 0, nodeEndpoints: nameLeaders(responses, context) }
 })
+
+/** The same error for every partition. */
+function refuseAll(
+  request: ProduceRequest,
+  errorCode: number,
+  context: RequestContext,
+): ResponseInput<typeof Produce> | null {
+  const responses = request.topicData.map(({ name, topicId, partitionData }) => ({
+    name,
+    topicId,
+    partitionResponses: partitionData.map(({ index }) => ({ index, errorCode, baseOffset: -1n })),
+  }))
+  return request.acks === 0 ? answerNothing(responses, context) : { responses, throttleTimeMs: 0 }
+}
 
 /** undefined when the request names the topic by an id that is not known here. */
 function topicNameOf(
@@ -140,15 +166,6 @@ function validate(
   })
 }
 
-/** Until there is a transaction coordinator. */
-function refuseTransactions(writes: readonly Write[]): void {
-  for (const { batches, result } of writes) {
-    if (batches === null || !batches.isTransactional) continue
-    result.errorCode = ErrorCode.INVALID_TXN_STATE
-    result.errorMessage = 'transactions are not supported by this broker yet'
-  }
-}
-
 /** What became of the appends of one request. */
 interface Appends {
   /** Resolves when each is written here (and synced if the topic demands it), or has failed: until then the records must stay. */
@@ -167,12 +184,12 @@ function appendAll(writes: readonly Write[], request: ProduceRequest, context: R
   const { promise, resolve } = Promise.withResolvers<void>()
   const appended: AppendedWrite[] = []
   let unwritten = 0
-  for (const { partition, batches, result } of writes) {
+  for (const { partition, batches, result, verification } of writes) {
     if (batches === null || result.errorCode !== ErrorCode.NONE) continue
     try {
       const { firstOffset, lastOffset, logAppendTimeMs, logStartOffset } = partition.append(
         batches,
-        { acks: request.acks, origin: 'client' },
+        { acks: request.acks, origin: 'client', ...(verification === undefined ? {} : { verification }) },
         (errorCode) => {
           if (errorCode !== ErrorCode.NONE) {
             result.errorCode = errorCode

@@ -3,14 +3,33 @@ import type { MetadataImage } from '../metadata/image.ts'
 import type { BrokerServices } from '../server/broker-services.ts'
 import type { Coordinator } from './coordinator.ts'
 import { GroupCoordinator } from './groups/group-coordinator.ts'
+import { LocalMarkers } from './transactions/local-markers.ts'
+import { PartitionVerification } from './transactions/partition-verification.ts'
+import { TransactionCoordinator } from './transactions/transaction-coordinator.ts'
 
 export class Coordinators {
   readonly groups: GroupCoordinator
+  readonly transactions: TransactionCoordinator
+  /** Ends transactions on the partitions that this broker leads. */
+  readonly markers: LocalMarkers
+  /** Asks for transactional records whether their partitions belong to the transaction. */
+  readonly verification: PartitionVerification
   readonly #all: readonly Coordinator[]
 
   constructor(services: BrokerServices) {
+    const { nodeId, partitions, clock, logger, config } = services
     this.groups = new GroupCoordinator(services)
-    this.#all = [this.groups]
+    this.markers = new LocalMarkers({
+      nodeId,
+      partitions,
+      clock,
+      logger,
+      groupOffsets: this.groups.runtime,
+      timeoutMs: () => config.get('request.timeout.ms'),
+    })
+    this.transactions = new TransactionCoordinator(services, this.markers)
+    this.verification = new PartitionVerification({ coordination: this.transactions, clock, config })
+    this.#all = [this.groups, this.transactions]
   }
 
   apply(image: MetadataImage, changedTopics: ReadonlySet<string> | null): void {

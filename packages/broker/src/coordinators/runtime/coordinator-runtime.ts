@@ -32,6 +32,11 @@ export class CoordinatorRuntime<S extends CoordinatorShard> {
     return [...this.#hosts].filter(([, host]) => host.isActive).map(([partition]) => partition)
   }
 
+  /** Whether any shard is being loaded. */
+  get isLoading(): boolean {
+    return this.#hosts.values().some((host) => host.isLoading)
+  }
+
   /**
    * The partition that coordinates `key` (a group id, a transactional id, …).
    * @throws KafkaError COORDINATOR_NOT_AVAILABLE while the topic does not exist.

@@ -80,6 +80,10 @@ export class ShardHost<S extends CoordinatorShard> {
     return this.#state === 'active'
   }
 
+  get isLoading(): boolean {
+    return this.#state === 'loading'
+  }
+
   /** Resolves when it is active, has failed, or was closed. */
   async load(): Promise<void> {
     const { types, clock, loadBufferBytes, image } = this.#options
