@@ -6,6 +6,9 @@ export const TOPIC_OPERATIONS = bitsOf(3, 4, 5, 6, 7, 8, 10, 11)
 /** CREATE, ALTER, DESCRIBE, CLUSTER_ACTION, DESCRIBE_CONFIGS, ALTER_CONFIGS, IDEMPOTENT_WRITE */
 export const CLUSTER_OPERATIONS = bitsOf(5, 7, 8, 9, 10, 11, 12)
 
+/** READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS */
+export const GROUP_OPERATIONS = bitsOf(3, 6, 8, 10, 11)
+
 /** Stands for: not asked for. */
 export const OPERATIONS_OMITTED = -0x8000_0000
 

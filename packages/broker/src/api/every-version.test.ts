@@ -10,10 +10,12 @@ import {
   ApiVersions,
   CreatePartitions,
   CreateTopics,
+  DeleteGroups,
   DeleteRecords,
   DeleteTopics,
   DescribeCluster,
   DescribeConfigs,
+  DescribeGroups,
   DescribeLogDirs,
   DescribeProducers,
   DescribeTopicPartitions,
@@ -21,13 +23,21 @@ import {
   EndTxn,
   Fetch,
   FindCoordinator,
+  Heartbeat,
   IncrementalAlterConfigs,
   InitProducerId,
+  JoinGroup,
+  LeaveGroup,
   ListConfigResources,
+  ListGroups,
   ListOffsets,
   Metadata,
+  OffsetCommit,
+  OffsetDelete,
+  OffsetFetch,
   OffsetForLeaderEpoch,
   Produce,
+  SyncGroup,
   UpdateFeatures,
   WriteTxnMarkers,
   ZERO_UUID,
@@ -36,6 +46,7 @@ import {
 import { batchOf, TestBroker } from '../testing/index.ts'
 
 const timeoutMs = 5000
+const unknownId = 'abcdefghijklmnopqrstuA'
 
 interface Known {
   readonly version: number
@@ -95,6 +106,7 @@ const requests = new Map<Api, (known: Known) => object[]>([
         timeoutMs,
       })),
   ],
+  [DeleteGroups as Api, () => [{ groupsNames: ['g', 'none'] }]],
   [
     DeleteRecords as Api,
     () =>
@@ -110,7 +122,7 @@ const requests = new Map<Api, (known: Known) => object[]>([
         ? {
             topics: [
               { name: 'none', topicId: ZERO_UUID },
-              { name: null, topicId: 'abcdefghijklmnopqrstuA' },
+              { name: null, topicId: unknownId },
             ],
             timeoutMs,
           }
@@ -133,6 +145,7 @@ const requests = new Map<Api, (known: Known) => object[]>([
         ...(version >= 3 ? { includeDocumentation: true } : {}),
       })),
   ],
+  [DescribeGroups as Api, () => [{ groups: ['g', 'none', 'simple'] }]],
   [DescribeLogDirs as Api, () => [{ topics: null }, { topics: [{ topic: 't', partitions: [0, 9] }] }]],
   [DescribeProducers as Api, () => [{ topics: [{ name: 't', partitionIndexes: [0, 9] }] }]],
   [DescribeTopicPartitions as Api, () => [{ topics: [{ name: 't' }, { name: 'none' }] }]],
@@ -160,6 +173,7 @@ const requests = new Map<Api, (known: Known) => object[]>([
         ? [{ key: 'g' }, { key: 'g', ...(version > 0 ? { keyType: 2 } : {}) }]
         : [0, 2].map((keyType) => ({ keyType, coordinatorKeys: ['g', `g:${ZERO_UUID}:0`] })),
   ],
+  [Heartbeat as Api, () => ['g', ''].map((groupId) => ({ groupId, generationId: 1, memberId: 'm' }))],
   [
     IncrementalAlterConfigs as Api,
     () =>
@@ -176,7 +190,33 @@ const requests = new Map<Api, (known: Known) => object[]>([
     InitProducerId as Api,
     () => [null, 'transactional', ''].map((transactionalId) => ({ transactionalId, transactionTimeoutMs: 1000 })),
   ],
+  [
+    JoinGroup as Api,
+    ({ version }) =>
+      ['', 'm'].map((memberId) => ({
+        // A group of its own: the answer waits for all members.
+        groupId: `g-${version}`,
+        sessionTimeoutMs: 6000,
+        memberId,
+        protocolType: 'consumer',
+        protocols: [{ name: 'range', metadata: new Uint8Array(0) }],
+      })),
+  ],
+  [
+    LeaveGroup as Api,
+    ({ version }) =>
+      ['g', ''].map((groupId) => ({
+        groupId,
+        ...(version >= 3 ? { members: [{ memberId: 'm' }, { memberId: '' }] } : { memberId: 'm' }),
+      })),
+  ],
   [ListConfigResources as Api, ({ version }) => [version >= 1 ? { resourceTypes: [] } : {}]],
+  [
+    ListGroups as Api,
+    ({ version }) => [
+      version >= 5 ? { statesFilter: ['Empty'], typesFilter: ['classic'] } : version === 4 ? { statesFilter: [] } : {},
+    ],
+  ],
   [
     ListOffsets as Api,
     ({ version }) =>
@@ -197,6 +237,48 @@ const requests = new Map<Api, (known: Known) => object[]>([
   [
     Metadata as Api,
     ({ version }) => [{ topics: version === 0 ? [] : null }, { topics: [{ name: 't' }, { name: 'bad name' }] }],
+  ],
+  [
+    OffsetCommit as Api,
+    ({ version, topicId }) =>
+      ['simple', 'none'].map((groupId) => ({
+        groupId,
+        memberId: '',
+        generationIdOrMemberEpoch: groupId === 'none' ? 5 : -1,
+        topics: [
+          version >= 10 ? { topicId } : { name: 't' },
+          version >= 10 ? { topicId: unknownId } : { name: 'none' },
+        ].map((topic) => ({
+          ...topic,
+          partitions: [0, 9].map((partitionIndex) => ({
+            partitionIndex,
+            committedOffset: 0n,
+            committedMetadata: null,
+          })),
+        })),
+      })),
+  ],
+  [
+    OffsetDelete as Api,
+    () =>
+      ['simple', ''].map((groupId) => ({
+        groupId,
+        topics: ['t', 'none'].map((name) => ({ name, partitions: [{ partitionIndex: 0 }, { partitionIndex: 9 }] })),
+      })),
+  ],
+  [
+    OffsetFetch as Api,
+    ({ version, topicId }) =>
+      ['simple', 'none'].flatMap((groupId) =>
+        [false, true].map((isAll) => {
+          const topics = [
+            version >= 10 ? { topicId } : { name: 't' },
+            version >= 10 ? { topicId: unknownId } : { name: 'none' },
+          ].map((topic) => ({ ...topic, partitionIndexes: [0, 9] }))
+          const asked = { groupId, topics: isAll && version >= 2 ? null : topics }
+          return version >= 8 ? { groups: [asked], requireStable: true } : asked
+        }),
+      ),
   ],
   [
     OffsetForLeaderEpoch as Api,
@@ -222,6 +304,17 @@ const requests = new Map<Api, (known: Known) => object[]>([
       })),
   ],
   [
+    SyncGroup as Api,
+    ({ version }) =>
+      ['g', ''].map((groupId) => ({
+        groupId,
+        generationId: 1,
+        memberId: 'm',
+        ...(version >= 5 ? { protocolType: 'consumer', protocolName: 'range' } : {}),
+        assignments: [],
+      })),
+  ],
+  [
     UpdateFeatures as Api,
     () =>
       [1, 9].map((maxVersionLevel) => ({ timeoutMs, featureUpdates: [{ feature: 'group.version', maxVersionLevel }] })),
@@ -242,7 +335,7 @@ const requests = new Map<Api, (known: Known) => object[]>([
 ])
 
 test('every API is answered in every version that is advertised', async () => {
-  await using broker = await TestBroker.start()
+  await using broker = await TestBroker.start({ configs: { 'group.initial.rebalance.delay.ms': 0 } })
   const client = await broker.connect()
   const { topics } = await client.ask(CreateTopics, 7, {
     topics: [{ name: 't', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }],

@@ -7,10 +7,12 @@ import { alterReplicaLogDirs } from './alter-replica-log-dirs.ts'
 import { apiVersions } from './api-versions.ts'
 import { createPartitions } from './create-partitions.ts'
 import { createTopics } from './create-topics.ts'
+import { deleteGroups } from './delete-groups.ts'
 import { deleteRecords } from './delete-records.ts'
 import { deleteTopics } from './delete-topics.ts'
 import { describeCluster } from './describe-cluster.ts'
 import { describeConfigs } from './describe-configs.ts'
+import { describeGroups } from './describe-groups.ts'
 import { describeLogDirs } from './describe-log-dirs.ts'
 import { describeProducers } from './describe-producers.ts'
 import { describeTopicPartitions } from './describe-topic-partitions.ts'
@@ -18,13 +20,21 @@ import { describeTransactions } from './describe-transactions.ts'
 import { endTxn } from './end-txn.ts'
 import { fetch } from './fetch.ts'
 import { findCoordinator } from './find-coordinator.ts'
+import { heartbeat } from './heartbeat.ts'
 import { incrementalAlterConfigs } from './incremental-alter-configs.ts'
 import { initProducerId } from './init-producer-id.ts'
+import { joinGroup } from './join-group.ts'
+import { leaveGroup } from './leave-group.ts'
 import { listConfigResources } from './list-config-resources.ts'
+import { listGroups } from './list-groups.ts'
 import { listOffsets } from './list-offsets.ts'
 import { metadata } from './metadata.ts'
+import { offsetCommit } from './offset-commit.ts'
+import { offsetDelete } from './offset-delete.ts'
+import { offsetFetch } from './offset-fetch.ts'
 import { offsetForLeaderEpoch } from './offset-for-leader-epoch.ts'
 import { produce } from './produce.ts'
+import { syncGroup } from './sync-group.ts'
 import { updateFeatures } from './update-features.ts'
 import { writeTxnMarkers } from './write-txn-markers.ts'
 
@@ -36,10 +46,12 @@ const all = [
   apiVersions,
   createPartitions,
   createTopics,
+  deleteGroups,
   deleteRecords,
   deleteTopics,
   describeCluster,
   describeConfigs,
+  describeGroups,
   describeLogDirs,
   describeProducers,
   describeTopicPartitions,
@@ -47,13 +59,21 @@ const all = [
   endTxn,
   fetch,
   findCoordinator,
+  heartbeat,
   incrementalAlterConfigs,
   initProducerId,
+  joinGroup,
+  leaveGroup,
   listConfigResources,
+  listGroups,
   listOffsets,
   metadata,
+  offsetCommit,
+  offsetDelete,
+  offsetFetch,
   offsetForLeaderEpoch,
   produce,
+  syncGroup,
   updateFeatures,
   writeTxnMarkers,
 ] as unknown as readonly Handler[]

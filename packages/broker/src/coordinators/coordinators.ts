@@ -1,4 +1,5 @@
 /** The coordinators of one broker. */
+import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { MetadataImage } from '../metadata/image.ts'
 import type { BrokerServices } from '../server/broker-services.ts'
 import type { Coordinator } from './coordinator.ts'
@@ -18,7 +19,10 @@ export class Coordinators {
 
   constructor(services: BrokerServices) {
     const { nodeId, partitions, clock, logger, config } = services
-    this.groups = new GroupCoordinator(services)
+    this.groups = new GroupCoordinator(services, {
+      // TxnOffsetCommit is not served yet.
+      verifyTransaction: () => Promise.reject(new KafkaError(ErrorCode.INVALID_TXN_STATE)),
+    })
     this.markers = new LocalMarkers({
       nodeId,
       partitions,

@@ -1,19 +1,43 @@
 /** The group coordinator of a broker: finds the shard of a group. What a request does there is up to the shard's parts. */
-import { consumerOffsetsRecords } from '@millrace/protocol'
+import { consumerOffsetsRecords, ErrorCode, KafkaError } from '@millrace/protocol'
 import type { MetadataImage } from '../../metadata/image.ts'
 import type { BrokerServices } from '../../server/broker-services.ts'
 import { runtimeServices, type Coordinator } from '../coordinator.ts'
 import { CoordinatorRuntime } from '../runtime/coordinator-runtime.ts'
-import type { Decision } from '../runtime/decision.ts'
+import type { Decision, ProducerIdentity } from '../runtime/decision.ts'
+import { partitionForKey } from '../runtime/partition-for-key.ts'
 import { GroupShard } from './group-shard.ts'
+import type { CommittedTopicAnswer, TxnCommitRequest } from './offsets/commit-offsets.ts'
 
 export const groupMetadataTopic = '__consumer_offsets'
 
+/** Offsets that are about to be committed in a transaction. */
+export interface OffsetsInTransaction extends ProducerIdentity {
+  readonly transactionalId: string
+  /** Where the offsets are written: the partition must be in the transaction. */
+  readonly topic: string
+  readonly partition: number
+  /** Of TxnOffsetCommit. */
+  readonly apiVersion: number
+}
+
+export interface GroupCoordinatorOptions {
+  /**
+   * Makes sure that the transaction is open and holds the partition, which later versions of the API add to it (KIP-890). Rejects with
+   * the KafkaError to answer.
+   */
+  readonly verifyTransaction: (offsets: OffsetsInTransaction) => Promise<void>
+}
+
 export class GroupCoordinator implements Coordinator {
   readonly runtime: CoordinatorRuntime<GroupShard>
+  readonly #image: () => MetadataImage
+  readonly #verifyTransaction: GroupCoordinatorOptions['verifyTransaction']
 
-  constructor(services: BrokerServices) {
-    const { config } = services
+  constructor(services: BrokerServices, { verifyTransaction }: GroupCoordinatorOptions) {
+    const { config, metadata } = services
+    this.#image = () => metadata.image
+    this.#verifyTransaction = verifyTransaction
     this.runtime = new CoordinatorRuntime<GroupShard>({
       ...runtimeServices(services),
       topic: groupMetadataTopic,
@@ -33,13 +57,46 @@ export class GroupCoordinator implements Coordinator {
     this.runtime.close()
   }
 
+  /** @throws KafkaError NOT_COORDINATOR while the topic does not exist: asking for the coordinator makes it. */
+  partitionOf(groupId: string): number {
+    const count = this.#image().topics.get(groupMetadataTopic)?.partitions.length ?? 0
+    if (count === 0) throw new KafkaError(ErrorCode.NOT_COORDINATOR, `${groupMetadataTopic} does not exist yet`)
+    return partitionForKey(groupId, count)
+  }
+
   /** Rejects with what `decide` throws, and as `ShardHost.write`. */
   async write<T>(groupId: string, decide: (shard: GroupShard) => Decision<T>): Promise<T> {
-    return this.runtime.write(this.runtime.partitionOf(groupId), decide)
+    return this.runtime.write(this.partitionOf(groupId), decide)
   }
 
   /** Rejects with what `look` throws, and as `ShardHost.write`. */
   async read<T>(groupId: string, look: (shard: GroupShard) => T): Promise<T> {
-    return this.runtime.read(this.runtime.partitionOf(groupId), look)
+    return this.runtime.read(this.partitionOf(groupId), look)
+  }
+
+  /**
+   * Commits offsets that count when the transaction does. Rejects as `write`, and with what the transaction coordinator says about the
+   * transaction.
+   */
+  async commitInTransaction(request: TxnCommitRequest, apiVersion: number): Promise<CommittedTopicAnswer[]> {
+    const partition = this.partitionOf(request.groupId)
+    await this.#verifyTransaction({ ...request, topic: groupMetadataTopic, partition, apiVersion })
+    return this.runtime.write(partition, (shard) => shard.offsets.commitInTransaction(request, apiVersion))
+  }
+
+  /** From each shard. Rejects with COORDINATOR_LOAD_IN_PROGRESS while one is loading: the answer would lack its groups. */
+  async readAll<T>(look: (shard: GroupShard) => T): Promise<T[]> {
+    const seen: T[] = []
+    await Promise.all(
+      this.runtime.ledPartitions.map(async (partition) => {
+        try {
+          seen.push(await this.runtime.read(partition, look))
+        } catch (error) {
+          const isElsewhere = error instanceof KafkaError && error.code === ErrorCode.NOT_COORDINATOR
+          if (!isElsewhere) throw error
+        }
+      }),
+    )
+    return seen
   }
 }

@@ -19,7 +19,7 @@ export class GroupShard implements CoordinatorShard {
   constructor(shard: ShardContext, config: BrokerConfigReader) {
     const context: GroupShardContext = { shard, config, groups: this.groups }
     this.classic = new ClassicGroups(context)
-    this.offsets = new GroupOffsets(this.classic)
+    this.offsets = new GroupOffsets(context, this.classic)
     this.#parts = [this.classic, this.offsets]
     for (const part of this.#parts) part.registerReplay(this.#replayers)
   }

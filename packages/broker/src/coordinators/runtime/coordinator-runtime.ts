@@ -27,6 +27,11 @@ export class CoordinatorRuntime<S extends CoordinatorShard> {
     this.#options = options
   }
 
+  /** Partitions that this broker leads, their shards loaded or not. */
+  get ledPartitions(): number[] {
+    return [...this.#hosts.keys()]
+  }
+
   /** Partitions whose shards are loaded. */
   get activePartitions(): number[] {
     return [...this.#hosts].filter(([, host]) => host.isActive).map(([partition]) => partition)

@@ -1,0 +1,23 @@
+/** Deletes groups without members, and their offsets. */
+import { DeleteGroups } from '@millrace/protocol'
+import { deleteGroup as deleteGroupOf } from '../coordinators/groups/delete-groups.ts'
+import { handler } from '../server/handler.ts'
+import type { RequestContext } from '../server/request-context.ts'
+import { refusalCode } from './coordinator-refusal.ts'
+
+export const deleteGroups = handler(DeleteGroups, async (request, context) => {
+  const groupIds = [...new Set(request.groupsNames)]
+  const results = await Promise.all(
+    groupIds.map(async (groupId) => ({ groupId, errorCode: await deleteGroup(groupId, context) })),
+  )
+  return { throttleTimeMs: 0, results }
+})
+
+async function deleteGroup(groupId: string, context: RequestContext): Promise<number> {
+  try {
+    const { groups } = context.broker.coordinators
+    return await groups.write(groupId, (shard) => deleteGroupOf(shard.groups, shard.offsets, groupId))
+  } catch (error) {
+    return refusalCode(error, context)
+  }
+}

@@ -1,0 +1,27 @@
+/** Classic groups and their members. */
+import { DescribeGroups, ErrorCode } from '@millrace/protocol'
+import { describeGroup, undescribed } from '../coordinators/groups/describe-groups.ts'
+import type { DescribedGroup } from '../coordinators/groups/classic/describe-classic.ts'
+import { handler } from '../server/handler.ts'
+import type { RequestContext } from '../server/request-context.ts'
+import { GROUP_OPERATIONS } from './authorized-operations.ts'
+import { refusalCode } from './coordinator-refusal.ts'
+
+export const describeGroups = handler(DescribeGroups, async (request, context) => {
+  const groups = await Promise.all(request.groups.map((groupId) => describe(groupId, context)))
+  if (!request.includeAuthorizedOperations) return { groups }
+  return {
+    groups: groups.map((group) =>
+      group.errorCode === ErrorCode.NONE ? { ...group, authorizedOperations: GROUP_OPERATIONS } : group,
+    ),
+  }
+})
+
+async function describe(groupId: string, context: RequestContext): Promise<DescribedGroup> {
+  try {
+    const { groups } = context.broker.coordinators
+    return await groups.read(groupId, (shard) => describeGroup(shard.groups, groupId, context.version))
+  } catch (error) {
+    return undescribed(groupId, refusalCode(error, context))
+  }
+}

@@ -1,0 +1,13 @@
+/** DeleteGroups: a group without members, with all that it has committed. */
+import { ErrorCode } from '@millrace/protocol'
+import type { Decision } from '../runtime/decision.ts'
+import type { Groups } from './groups.ts'
+import { tombstonesOfGroup } from './offsets/delete-offsets.ts'
+import type { GroupOffsets } from './offsets/group-offsets.ts'
+
+/** Answered with an error code. @throws KafkaError with the code of the answer. */
+export function deleteGroup(groups: Groups, offsets: GroupOffsets, groupId: string): Decision<number> {
+  const group = groups.find(groupId)
+  group.checkDelete()
+  return { records: [...tombstonesOfGroup(offsets, groupId), ...group.tombstones()], response: ErrorCode.NONE }
+}
