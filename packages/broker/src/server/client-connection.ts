@@ -62,6 +62,7 @@ export class ClientConnection implements ExchangeOwner {
   #queuedBytes = 0
   readonly #exchanges: Exchange[] = []
   readonly #hurryListeners = new Set<() => void>()
+  readonly #closeListeners = new Set<() => void>()
   #hasLeft = false
   #isDraining = false
   #isClosed = false
@@ -128,6 +129,12 @@ export class ClientConnection implements ExchangeOwner {
     if (this.#hasLeft || this.#isFull) listener()
     else this.#hurryListeners.add(listener)
     return () => this.#hurryListeners.delete(listener)
+  }
+
+  onClosed(listener: () => void): () => void {
+    if (this.#isClosed) listener()
+    else this.#closeListeners.add(listener)
+    return () => this.#closeListeners.delete(listener)
   }
 
   endpointOf(broker: BrokerImage): Address | null {
@@ -317,6 +324,8 @@ export class ClientConnection implements ExchangeOwner {
     for (const frame of this.#queue.splice(0)) frame.release()
     this.#queuedBytes = 0
     this.#leave()
+    for (const listener of this.#closeListeners) listener()
+    this.#closeListeners.clear()
     this.#onClosed(this)
   }
 

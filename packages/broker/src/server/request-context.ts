@@ -17,6 +17,8 @@ export interface ConnectionContext {
    * so much behind the request that it ties up memory; or the broker stops. At once when it is so already. Returns how to take it back.
    */
   onHurry(listener: () => void): () => void
+  /** Calls `listener` once when the connection is closed; at once when it is so already. Returns how to take it back. */
+  onClosed(listener: () => void): () => void
 }
 
 /** What a handler knows besides the request itself. One per request. */

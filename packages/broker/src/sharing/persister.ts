@@ -1,11 +1,5 @@
 /** Where the state of share partitions outlives their leader: the share coordinator of the group and partition. */
-
-/** Names a share partition. */
-export interface SharePartitionKey {
-  readonly groupId: string
-  readonly topicId: string
-  readonly partition: number
-}
+import type { SharePartitionKey } from '../coordinators/share-partition-key.ts'
 
 /** Offsets that stand alike. `deliveryState` is a `RecordState`; what is acquired is persisted as what it was before, or not at all. */
 export interface PersistedBatch {

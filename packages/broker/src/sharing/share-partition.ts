@@ -6,6 +6,7 @@
  */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { Clock, Timer } from '@millrace/runtime'
+import type { SharePartitionKey } from '../coordinators/share-partition-key.ts'
 import {
   beginAcknowledgement,
   beginRelease,
@@ -18,13 +19,7 @@ import {
 import { acquire, type AcquiredRange, type AcquireRequest } from './acquire.ts'
 import { abortedBatches, withoutRanges, type AbortedTransaction } from './fetched-batches.ts'
 import { InFlightWindow } from './in-flight-window.ts'
-import {
-  uninitializedStartOffset,
-  type PersistedBatch,
-  type PersistedState,
-  type Persister,
-  type SharePartitionKey,
-} from './persister.ts'
+import { uninitializedStartOffset, type PersistedBatch, type PersistedState, type Persister } from './persister.ts'
 import { RecordState } from './record-state.ts'
 
 /** Settings of the group; they may change at any time. */
@@ -76,6 +71,7 @@ export class SharePartition {
   #isLost = false
   /** Who reads the log for it: one at a time, or two would be given the same records. */
   #reader: object | null = null
+  #likelyRecordBytes: number | null = null
   readonly #waiters = new Set<() => void>()
   #lockTimer: Timer | null = null
   #lockTimerMs = Infinity
@@ -123,17 +119,29 @@ export class SharePartition {
     this.#wake()
   }
 
-  /** Becomes the one to read for this partition, if nobody is. */
-  tryLock(reader: object): boolean {
-    if (!this.isActive || this.#reader !== null) return false
+  /** Nobody reads for it at the moment, and somebody may. */
+  get isFree(): boolean {
+    return this.isActive && this.#reader === null
+  }
+
+  /** `reader` becomes the one to read for what `isFree`. */
+  lock(reader: object): void {
     this.#reader = reader
-    return true
   }
 
   unlock(reader: object): void {
     if (this.#reader !== reader) return
     this.#reader = null
     this.#wake()
+  }
+
+  /** Bytes that a record takes in the log, as far as was seen; null before anything was. */
+  get likelyRecordBytes(): number | null {
+    return this.#likelyRecordBytes
+  }
+
+  noteRecordBytes(bytes: number, records: number): void {
+    this.#likelyRecordBytes = bytes / records
   }
 
   nextFetchOffset(): bigint {

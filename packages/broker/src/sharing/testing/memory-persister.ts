@@ -1,11 +1,11 @@
 /** A persister that keeps the state in memory and lets a test say when, and whether, each write happens. */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
+import type { SharePartitionKey } from '../../coordinators/share-partition-key.ts'
 import {
   uninitializedStartOffset,
   type PersistedBatch,
   type PersistedState,
   type Persister,
-  type SharePartitionKey,
   type StateSummary,
   type StateWrite,
 } from '../persister.ts'
