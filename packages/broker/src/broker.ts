@@ -22,6 +22,7 @@ import { FetchSessions } from './partitions/fetch-sessions.ts'
 import { Partitions } from './partitions/partitions.ts'
 import { ResponseMemory } from './partitions/response-memory.ts'
 import type { BrokerServices } from './server/broker-services.ts'
+import { Sharing } from './sharing/sharing.ts'
 import { SocketServer, type BoundListener } from './server/socket-server.ts'
 
 export interface BrokerOptions {
@@ -270,9 +271,11 @@ function openPartitions(services: Mutable<BrokerServices>): void {
   const coordinators = new Coordinators(services)
   services.coordinators = coordinators
   coordinators.apply(image, null)
+  services.sharing = new Sharing(services)
   metadata.onChange((changed, delta) => {
     if (delta.topics !== undefined) partitions.apply(changed, delta.topics.keys())
     coordinators.apply(changed, new Set(delta.topics?.keys()))
+    services.sharing.apply(changed)
     applyConfigChanges(services, changed, delta)
   })
 }

@@ -12,6 +12,7 @@ import {
   CreateTopics,
   DeleteGroups,
   DeleteRecords,
+  DeleteShareGroupState,
   DeleteTopics,
   DescribeCluster,
   DescribeConfigs,
@@ -25,6 +26,7 @@ import {
   FindCoordinator,
   Heartbeat,
   IncrementalAlterConfigs,
+  InitializeShareGroupState,
   InitProducerId,
   JoinGroup,
   LeaveGroup,
@@ -37,8 +39,13 @@ import {
   OffsetFetch,
   OffsetForLeaderEpoch,
   Produce,
+  ReadShareGroupState,
+  ReadShareGroupStateSummary,
+  ShareAcknowledge,
+  ShareFetch,
   SyncGroup,
   UpdateFeatures,
+  WriteShareGroupState,
   WriteTxnMarkers,
   ZERO_UUID,
   type Api,
@@ -312,6 +319,60 @@ const requests = new Map<Api, (known: Known) => object[]>([
         memberId: 'm',
         ...(version >= 5 ? { protocolType: 'consumer', protocolName: 'range' } : {}),
         assignments: [],
+      })),
+  ],
+  ...[
+    InitializeShareGroupState,
+    ReadShareGroupState,
+    WriteShareGroupState,
+    DeleteShareGroupState,
+    ReadShareGroupStateSummary,
+  ].map((api): [Api, (known: Known) => object[]] => [
+    api as unknown as Api,
+    ({ topicId }) => [
+      {
+        groupId: 'g',
+        topics: [
+          {
+            topicId,
+            partitions: [0, 9].map((partition) => ({
+              partition,
+              ...(api === WriteShareGroupState || api === InitializeShareGroupState
+                ? { stateEpoch: 0, startOffset: 0n }
+                : {}),
+              ...(api === InitializeShareGroupState || api === DeleteShareGroupState ? {} : { leaderEpoch: 0 }),
+              ...(api === WriteShareGroupState ? { stateBatches: [] } : {}),
+            })),
+          },
+        ],
+      },
+    ],
+  ]),
+  [
+    ShareAcknowledge as Api,
+    ({ topicId }) =>
+      [1, -1].map((shareSessionEpoch) => ({
+        groupId: 'g',
+        memberId: 'm',
+        shareSessionEpoch,
+        topics: [{ topicId, partitions: [{ partitionIndex: 0, acknowledgementBatches: [] }] }],
+      })),
+  ],
+  [
+    ShareFetch as Api,
+    ({ topicId }) =>
+      [0, 1, 5].map((shareSessionEpoch) => ({
+        groupId: 'g',
+        memberId: 'm',
+        shareSessionEpoch,
+        maxWaitMs: 0,
+        minBytes: 1,
+        maxRecords: 10,
+        batchSize: 10,
+        topics: [
+          { topicId, partitions: [0, 9].map((partitionIndex) => ({ partitionIndex, acknowledgementBatches: [] })) },
+        ],
+        forgottenTopicsData: [],
       })),
   ],
   [

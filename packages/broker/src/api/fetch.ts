@@ -29,6 +29,7 @@ import type { FetchContext, FetchPartition } from '../partitions/fetch-sessions.
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
 import { CurrentLeaders } from './current-leaders.ts'
+import { takeBuffer } from './response-buffer.ts'
 
 type FetchRequest = Request<typeof Fetch>
 type TopicResult = ResponseInput<typeof Fetch>['responses'][number]
@@ -168,18 +169,6 @@ async function answer(
     responses,
     ...(version >= 16 ? { nodeEndpoints: leaders.endpoints() } : {}),
   }
-}
-
-/** Counted, and given back when the answer is sent. */
-function takeBuffer(sizeBytes: number, context: RequestContext): Uint8Array {
-  const { buffers, responseMemory } = context.broker
-  const buffer = buffers.acquire(sizeBytes)
-  responseMemory.take(buffer.length)
-  context.onSent(() => {
-    buffers.release(buffer)
-    responseMemory.give(buffer.length)
-  })
-  return buffer
 }
 
 const noRecords = new Uint8Array(0)

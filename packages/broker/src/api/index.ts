@@ -9,6 +9,7 @@ import { createPartitions } from './create-partitions.ts'
 import { createTopics } from './create-topics.ts'
 import { deleteGroups } from './delete-groups.ts'
 import { deleteRecords } from './delete-records.ts'
+import { deleteShareGroupState } from './delete-share-group-state.ts'
 import { deleteTopics } from './delete-topics.ts'
 import { describeCluster } from './describe-cluster.ts'
 import { describeConfigs } from './describe-configs.ts'
@@ -23,6 +24,7 @@ import { findCoordinator } from './find-coordinator.ts'
 import { heartbeat } from './heartbeat.ts'
 import { incrementalAlterConfigs } from './incremental-alter-configs.ts'
 import { initProducerId } from './init-producer-id.ts'
+import { initializeShareGroupState } from './initialize-share-group-state.ts'
 import { joinGroup } from './join-group.ts'
 import { leaveGroup } from './leave-group.ts'
 import { listConfigResources } from './list-config-resources.ts'
@@ -34,8 +36,13 @@ import { offsetDelete } from './offset-delete.ts'
 import { offsetFetch } from './offset-fetch.ts'
 import { offsetForLeaderEpoch } from './offset-for-leader-epoch.ts'
 import { produce } from './produce.ts'
+import { readShareGroupStateSummary } from './read-share-group-state-summary.ts'
+import { readShareGroupState } from './read-share-group-state.ts'
+import { shareAcknowledge } from './share-acknowledge.ts'
+import { shareFetch } from './share-fetch.ts'
 import { syncGroup } from './sync-group.ts'
 import { updateFeatures } from './update-features.ts'
+import { writeShareGroupState } from './write-share-group-state.ts'
 import { writeTxnMarkers } from './write-txn-markers.ts'
 
 const all = [
@@ -48,6 +55,7 @@ const all = [
   createTopics,
   deleteGroups,
   deleteRecords,
+  deleteShareGroupState,
   deleteTopics,
   describeCluster,
   describeConfigs,
@@ -61,6 +69,7 @@ const all = [
   findCoordinator,
   heartbeat,
   incrementalAlterConfigs,
+  initializeShareGroupState,
   initProducerId,
   joinGroup,
   leaveGroup,
@@ -73,8 +82,13 @@ const all = [
   offsetFetch,
   offsetForLeaderEpoch,
   produce,
+  readShareGroupState,
+  readShareGroupStateSummary,
+  shareAcknowledge,
+  shareFetch,
   syncGroup,
   updateFeatures,
+  writeShareGroupState,
   writeTxnMarkers,
 ] as unknown as readonly Handler[]
 

@@ -3,6 +3,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { brokerConfigs } from './broker-configs.ts'
+import { groupConfigSynonym, isGroupConfig } from './group-configs.ts'
 import { supportOf } from './support.ts'
 
 const source = join(import.meta.dirname, '..')
@@ -10,13 +11,14 @@ const source = join(import.meta.dirname, '..')
 const onlyNames =
   /\.test\.ts$|config[/\\](definitions|support|broker-config-rules|group-configs|alter-configs|dynamic-configs|broker-configs)/
 
-/** Names of settings in quotes, by file. */
+/** Names of settings in quotes, by file. Who reads a setting of a group reads the broker's that stands behind it, too. */
 function namedInSources(): Map<string, string> {
   const named = new Map<string, string>()
   for (const file of globSync('**/*.ts', { cwd: source })) {
     if (onlyNames.test(file)) continue
     for (const [, name] of readFileSync(join(source, file), 'utf8').matchAll(/'([a-z]+(?:\.[a-z0-9]+)*)'/g))
-      if (Object.hasOwn(brokerConfigs, name!)) named.set(name!, file)
+      for (const setting of [name!, isGroupConfig(name!) ? groupConfigSynonym(name) : null])
+        if (setting !== null && Object.hasOwn(brokerConfigs, setting)) named.set(setting, file)
   }
   return named
 }

@@ -4,6 +4,7 @@ import type { MetadataImage } from '../metadata/image.ts'
 import type { BrokerServices } from '../server/broker-services.ts'
 import type { Coordinator } from './coordinator.ts'
 import { GroupCoordinator } from './groups/group-coordinator.ts'
+import { ShareCoordinator } from './share-state/share-coordinator.ts'
 import { LocalMarkers } from './transactions/local-markers.ts'
 import { PartitionVerification } from './transactions/partition-verification.ts'
 import { TransactionCoordinator } from './transactions/transaction-coordinator.ts'
@@ -11,6 +12,7 @@ import { TransactionCoordinator } from './transactions/transaction-coordinator.t
 export class Coordinators {
   readonly groups: GroupCoordinator
   readonly transactions: TransactionCoordinator
+  readonly shareState: ShareCoordinator
   /** Ends transactions on the partitions that this broker leads. */
   readonly markers: LocalMarkers
   /** Asks for transactional records whether their partitions belong to the transaction. */
@@ -33,7 +35,8 @@ export class Coordinators {
     })
     this.transactions = new TransactionCoordinator(services, this.markers)
     this.verification = new PartitionVerification({ coordination: this.transactions, clock, config })
-    this.#all = [this.groups, this.transactions]
+    this.shareState = new ShareCoordinator(services)
+    this.#all = [this.groups, this.transactions, this.shareState]
   }
 
   apply(image: MetadataImage, changedTopics: ReadonlySet<string> | null): void {

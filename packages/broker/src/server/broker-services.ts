@@ -9,6 +9,7 @@ import type { FetchSessions } from '../partitions/fetch-sessions.ts'
 import type { ResponseMemory } from '../partitions/response-memory.ts'
 import type { Partitions } from '../partitions/partitions.ts'
 import type { ProducerIds } from '../controller/producer-ids.ts'
+import type { Sharing } from '../sharing/sharing.ts'
 import type { Handler } from './handler.ts'
 
 /** Everything of a broker that handlers may use. One per broker; no globals, so that two brokers in one process do not meet. */
@@ -23,6 +24,7 @@ export interface BrokerServices {
   readonly controller: Controller
   readonly partitions: Partitions
   readonly coordinators: Coordinators
+  readonly sharing: Sharing
   readonly logs: LogManager
   readonly fetchSessions: FetchSessions
   readonly producerIds: ProducerIds

@@ -1,3 +1,11 @@
 export { RawClient } from './raw-client.ts'
 export { batchOf } from './records.ts'
 export { TestBroker, type TestBrokerOptions } from './test-broker.ts'
+export {
+  acquiredIn,
+  initializeShareState,
+  ShareMember,
+  valuesIn,
+  type ShareFetched,
+  type ShareFetchOptions,
+} from './share-member.ts'
