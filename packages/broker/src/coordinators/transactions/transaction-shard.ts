@@ -85,8 +85,7 @@ export class TransactionShard implements CoordinatorShard {
     if (verdict === NEEDS_PRODUCER_ID) return answer(verdict)
     const { errorCode, next } = verdict
     if (next === null) return answer({ errorCode, transaction: current })
-    const { producerId, producerEpoch, lastProducerEpoch } = next
-    this.#lastEpochs.set(transactionalId, { producerId, producerEpoch, lastProducerEpoch })
+    this.#rememberLastEpoch(next)
     const records = [transactionRecord(next, this.#transactionVersion)]
     const response = { errorCode, transaction: next }
     if (!isPrepared(next.state)) return { records, response }
@@ -144,6 +143,11 @@ export class TransactionShard implements CoordinatorShard {
     this.#completions.delete(transactionalId)
   }
 
+  #rememberLastEpoch({ transactionalId, producerId, producerEpoch, lastProducerEpoch }: Transaction): void {
+    if (lastProducerEpoch === -1) this.#lastEpochs.delete(transactionalId)
+    else this.#lastEpochs.set(transactionalId, { producerId, producerEpoch, lastProducerEpoch })
+  }
+
   /** Nothing but the completion changes a prepared transaction, so what is there now is what was decided. If it is: the append may have failed. */
   #settled(transactionalId: string, error: KafkaError | null): void {
     const prepared = this.get(transactionalId)
@@ -170,8 +174,7 @@ export class TransactionShard implements CoordinatorShard {
     // The very one, not one like it: this may be the second attempt, and the first have succeeded long ago.
     if (this.get(prepared.transactionalId) !== prepared) return answer(undefined)
     const next = completed(prepared, this.#context.clock.now())
-    const { transactionalId, producerId, producerEpoch, lastProducerEpoch } = next
-    this.#lastEpochs.set(transactionalId, { producerId, producerEpoch, lastProducerEpoch })
+    this.#rememberLastEpoch(next)
     return { records: [transactionRecord(next, this.#transactionVersion)], response: undefined }
   }
 }

@@ -3,7 +3,7 @@ import type { RecordTypes } from '@millrace/protocol'
 import { silentLogger, type Logger } from '@millrace/runtime'
 import { simulation, type SimulatedHost, type Simulation } from '@millrace/runtime/testing'
 import { defaultLogConfig, LogManager, type LogConfig } from '@millrace/storage'
-import type { MetadataDelta, PartitionImage } from '../../../metadata/image.ts'
+import type { MetadataDelta, MetadataImage, PartitionImage } from '../../../metadata/image.ts'
 import { applyDelta, emptyImage } from '../../../metadata/metadata-delta.ts'
 import { Partitions } from '../../../partitions/partitions.ts'
 import { CoordinatorRuntime } from '../coordinator-runtime.ts'
@@ -101,6 +101,16 @@ export class CoordinatorWorld<S extends CoordinatorShard> {
     this.#image = this.#next({})
     this.#partitions!.apply(this.#image, [testTopic])
     this.runtime.apply(this.#image, new Set([testTopic]))
+  }
+
+  /** Changes other metadata: features, other topics, which nobody hosts here. */
+  change(delta: MetadataDelta): void {
+    this.#image = applyDelta(this.#image, delta)
+    this.runtime.apply(this.#image, new Set(delta.topics?.keys()))
+  }
+
+  get image(): MetadataImage {
+    return this.#image
   }
 
   run<T>(promise: Promise<T>): Promise<T> {
