@@ -1,0 +1,12 @@
+import type { CopyJob } from './copier.ts'
+
+/** How our two copying programs take a job. */
+export const programOptions = (job: CopyJob): string[] => [
+  `--bootstrap=${job.bootstrap}`,
+  `--input=${job.inputTopic}`,
+  `--output=${job.outputTopic}`,
+  `--group=${job.group}`,
+  `--transactional-id=${job.transactionalId}`,
+  `--transaction-size=${job.transactionSize}`,
+  `--transaction-timeout=${job.transactionTimeoutMs}`,
+]
