@@ -6,7 +6,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { countApis } from './testing/api-versions-probe.ts'
+import { countApis } from './testing/probe.ts'
 import { version } from './version.ts'
 
 const command = join(import.meta.dirname, 'command.ts')

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { startBroker } from './start-broker.ts'
-import { countApis } from './testing/api-versions-probe.ts'
+import { brokerConfig, countApis } from './testing/probe.ts'
 
 test('a broker serves on a free port until it is closed', async () => {
   const broker = await startBroker()
@@ -63,4 +63,11 @@ test('what is wrong is told and leaves nothing behind', async () => {
   const { port } = occupied.address() as { port: number }
   await assert.rejects(startBroker({ port, data: 'temporary' }), { code: 'EADDRINUSE' })
   occupied.close()
+})
+
+test('a group has its first generation at once, unless a delay is asked for', async () => {
+  await using hasty = await startBroker()
+  await using patient = await startBroker({ configs: { 'group.initial.rebalance.delay.ms': 1234 } })
+  assert.equal(await brokerConfig(hasty.port, 1, 'group.initial.rebalance.delay.ms'), '0')
+  assert.equal(await brokerConfig(patient.port, 1, 'group.initial.rebalance.delay.ms'), '1234')
 })

@@ -53,6 +53,7 @@ export async function startBroker(options: StartBrokerOptions = {}): Promise<Run
       {
         listeners: `PLAINTEXT://${host.includes(':') ? `[${host}]` : host}:${port}`,
         'log.dirs': directory,
+        'group.initial.rebalance.delay.ms': 0,
         ...(options.configs as Readonly<Record<string, PropertyInput>>),
       },
       'configs',

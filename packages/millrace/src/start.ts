@@ -62,6 +62,7 @@ function ownDefaults(): Map<string, Property> {
   const values = {
     listeners: 'PLAINTEXT://localhost:9092',
     'log.dirs': join(homedir(), '.millrace', 'data'),
+    'group.initial.rebalance.delay.ms': '0',
   }
   return new Map(Object.entries(values).map(([name, value]) => [name, { value, source }]))
 }
