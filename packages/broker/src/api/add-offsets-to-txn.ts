@@ -10,7 +10,7 @@ export const addOffsetsToTxn = handler(AddOffsetsToTxn, async (request, { versio
   const { transactionalId, groupId, producerId, producerEpoch } = request
   const { groups, transactions } = broker.coordinators
   const add = async () => {
-    const partitions = [{ topic: groupMetadataTopic, partition: groups.runtime.partitionOf(groupId) }]
+    const partitions = [{ topic: groupMetadataTopic, partition: groups.partitionOf(groupId) }]
     return transactions.addPartitions(transactionalId, { producerId, producerEpoch, partitions, clientVersion: 0 })
   }
   const errorCode = await orRefused(add(), (code) => code)

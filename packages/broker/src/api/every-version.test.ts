@@ -44,6 +44,7 @@ import {
   ShareAcknowledge,
   ShareFetch,
   SyncGroup,
+  TxnOffsetCommit,
   UpdateFeatures,
   WriteShareGroupState,
   WriteTxnMarkers,
@@ -373,6 +374,26 @@ const requests = new Map<Api, (known: Known) => object[]>([
           { topicId, partitions: [0, 9].map((partitionIndex) => ({ partitionIndex, acknowledgementBatches: [] })) },
         ],
         forgottenTopicsData: [],
+      })),
+  ],
+  [
+    TxnOffsetCommit as Api,
+    ({ version }) =>
+      ['g', ''].map((groupId) => ({
+        transactionalId: 'none',
+        groupId,
+        ...producer,
+        ...(version >= 3 ? { memberId: '' } : {}),
+        topics: [
+          {
+            name: 't',
+            partitions: [0, 9].map((partitionIndex) => ({
+              partitionIndex,
+              committedOffset: 1n,
+              committedMetadata: null,
+            })),
+          },
+        ],
       })),
   ],
   [

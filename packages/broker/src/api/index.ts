@@ -41,6 +41,7 @@ import { readShareGroupState } from './read-share-group-state.ts'
 import { shareAcknowledge } from './share-acknowledge.ts'
 import { shareFetch } from './share-fetch.ts'
 import { syncGroup } from './sync-group.ts'
+import { txnOffsetCommit } from './txn-offset-commit.ts'
 import { updateFeatures } from './update-features.ts'
 import { writeShareGroupState } from './write-share-group-state.ts'
 import { writeTxnMarkers } from './write-txn-markers.ts'
@@ -87,6 +88,7 @@ const all = [
   shareAcknowledge,
   shareFetch,
   syncGroup,
+  txnOffsetCommit,
   updateFeatures,
   writeShareGroupState,
   writeTxnMarkers,

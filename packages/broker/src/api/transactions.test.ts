@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
+  AddOffsetsToTxn,
   AddPartitionsToTxn,
+  DescribeTransactions,
   EndTxn,
   errorName,
   Fetch,
@@ -10,9 +12,12 @@ import {
   forEachBatch,
   InitProducerId,
   isControl,
+  OffsetFetch,
   Produce,
   producerId as producerIdAt,
   readRecords,
+  TxnOffsetCommit,
+  WriteTxnMarkers,
   type RecordBatchOptions,
 } from '@millrace/protocol'
 import { batchOf, TestBroker, type RawClient } from '../testing/index.ts'
@@ -25,8 +30,13 @@ interface Identity {
 }
 
 async function find(client: RawClient): Promise<void> {
-  const { errorCode } = await client.ask(FindCoordinator, 3, { key: transactionalId, keyType: 1 })
-  assert.equal(errorName(errorCode), 'NONE')
+  for (const [keyType, key] of [
+    [1, transactionalId],
+    [0, 'group'],
+  ] as const) {
+    const { errorCode } = await client.ask(FindCoordinator, 3, { key, keyType })
+    assert.equal(errorName(errorCode), 'NONE')
+  }
 }
 
 async function init(client: RawClient, expected: Partial<Identity> = {}) {
@@ -141,4 +151,185 @@ test('a client of Produce 12 adds no partitions, and gets a new epoch with each 
   }
   assert.deepEqual(await read(client, 1), ['0', '2', '4'])
   client.close()
+})
+
+/** A broker with a topic, and a producer that has its identity. */
+async function begin() {
+  const broker = await TestBroker.start({
+    configs: { 'offsets.topic.num.partitions': 1, 'transaction.state.log.num.partitions': 1 },
+  })
+  const topicId = await broker.createTopic('t', { partitions: 2 })
+  const client = await broker.connect()
+  await find(client)
+  return { broker, client, topicId, identity: await init(client) }
+}
+
+test('records for a partition that is not in the transaction are refused, or the partition is added, as the client is old or new', async () => {
+  const { broker, client, identity } = await begin()
+  await using _ = broker
+  for (const [version, expected] of [
+    [10, 'INVALID_TXN_STATE'],
+    [11, 'TRANSACTION_ABORTABLE'],
+    [12, 'NONE'],
+  ] as const)
+    assert.equal((await produce(client, version, ['a'], { ...identity, baseSequence: 0 })).error, expected)
+  // The old clients' records are not written either when another partition is in the transaction.
+  assert.equal((await produce(client, 10, ['a'], { ...identity, baseSequence: 0 }, 1)).error, 'INVALID_TXN_STATE')
+  assert.equal((await end(client, 5, identity, true)).error, 'NONE')
+  assert.deepEqual(await read(client, 1), ['a'])
+})
+
+test('records without a transactional id, of two producers, of a fenced one, or without a coordinator', async () => {
+  const { broker, client, topicId, identity } = await begin()
+  await using _ = broker
+  const ask = async (id: string | null, ...batches: RecordBatchOptions[]) => {
+    const { responses } = await client.ask(Produce, 13, {
+      transactionalId: id,
+      acks: -1,
+      timeoutMs: 5000,
+      topicData: [
+        {
+          topicId,
+          partitionData: batches.map((options, index) => ({
+            index,
+            records: batchOf(['v'], { isTransactional: true, baseSequence: 0, ...options }),
+          })),
+        },
+      ],
+    })
+    return responses[0]!.partitionResponses.map(({ errorCode }) => errorName(errorCode))
+  }
+  assert.deepEqual(await ask(null, identity, identity), Array(2).fill('TRANSACTIONAL_ID_AUTHORIZATION_FAILED'))
+  assert.deepEqual(
+    await ask(transactionalId, identity, { ...identity, producerEpoch: 9 }),
+    Array(2).fill('INVALID_PRODUCER_ID_MAPPING'),
+  )
+  assert.deepEqual(await ask('', identity), ['INVALID_REQUEST'])
+  assert.deepEqual(await ask('unknown', identity), ['INVALID_PRODUCER_ID_MAPPING'])
+  await init(client)
+  assert.deepEqual(await ask(transactionalId, identity), ['INVALID_PRODUCER_EPOCH'])
+  assert.deepEqual(await read(client, 0), [])
+
+  await using alone = await TestBroker.start()
+  await alone.createTopic('t')
+  const other = await alone.connect()
+  const lost = await produce(other, 12, ['a'], { ...identity, baseSequence: 0 })
+  assert.equal(lost.error, 'NOT_ENOUGH_REPLICAS')
+  assert.match(lost.errorMessage!, /NOT_COORDINATOR/)
+})
+
+async function commitOffset(client: RawClient, version: number, identity: Identity, offset: bigint): Promise<string> {
+  const { topics } = await client.ask(TxnOffsetCommit, version, {
+    transactionalId,
+    groupId: 'group',
+    ...identity,
+    ...(version >= 3 ? { memberId: '' } : {}),
+    topics: [{ name: 't', partitions: [{ partitionIndex: 0, committedOffset: offset, committedMetadata: null }] }],
+  })
+  return errorName(topics[0]!.partitions[0]!.errorCode)
+}
+
+async function fetchOffset(client: RawClient, requireStable = true): Promise<bigint | string> {
+  const { topics } = await client.ask(OffsetFetch, 7, {
+    groupId: 'group',
+    topics: [{ name: 't', partitionIndexes: [0] }],
+    requireStable,
+  })
+  const { errorCode, committedOffset } = topics[0]!.partitions[0]!
+  return errorCode === 0 ? committedOffset : errorName(errorCode)
+}
+
+test('offsets count when their transaction is committed', async () => {
+  const { broker, client, identity } = await begin()
+  await using _ = broker
+  assert.equal(await commitOffset(client, 3, identity, 5n), 'INVALID_TXN_STATE')
+  assert.equal(await commitOffset(client, 4, identity, 5n), 'TRANSACTION_ABORTABLE')
+  for (const [version, committed, expected] of [
+    [2, true, 1n],
+    [4, false, 1n],
+    [3, true, 3n],
+  ] as const) {
+    const added = await client.ask(AddOffsetsToTxn, 3, { transactionalId, ...identity, groupId: 'group' })
+    assert.equal(errorName(added.errorCode), 'NONE')
+    assert.equal(await commitOffset(client, version, identity, expected), 'NONE')
+    assert.equal(await fetchOffset(client), 'UNSTABLE_OFFSET_COMMIT')
+    assert.equal((await end(client, 3, identity, committed)).error, 'NONE')
+    assert.equal(await untilStable(client), expected)
+  }
+  assert.equal(await commitOffset(client, 5, identity, 9n), 'NONE')
+  assert.equal(await fetchOffset(client, false), 3n)
+  const { producerEpoch } = await end(client, 5, identity, true)
+  assert.equal(await untilStable(client), 9n)
+  assert.equal(await commitOffset(client, 5, identity, 10n), 'INVALID_PRODUCER_EPOCH')
+  assert.equal(await commitOffset(client, 5, { ...identity, producerEpoch }, 10n), 'NONE')
+})
+
+async function untilStable(client: RawClient): Promise<bigint | string> {
+  for (;;) {
+    const offset = await fetchOffset(client)
+    if (offset !== 'UNSTABLE_OFFSET_COMMIT') return offset
+  }
+}
+
+test('DescribeTransactions tells where a transaction stands, and WriteTxnMarkers can end what it has left', async () => {
+  const { broker, client, identity } = await begin()
+  await using _ = broker
+  const describe = async (id: string) =>
+    (await client.ask(DescribeTransactions, 0, { transactionalIds: [id] })).transactionStates[0]!
+  assert.equal(errorName((await describe('unknown')).errorCode), 'TRANSACTIONAL_ID_NOT_FOUND')
+  assert.equal(errorName((await describe('')).errorCode), 'INVALID_REQUEST')
+  assert.equal((await describe(transactionalId)).transactionState, 'Empty')
+  await produce(client, 12, ['a'], { ...identity, baseSequence: 0 })
+  const { transactionState, topics, producerId, producerEpoch, transactionTimeoutMs } = await describe(transactionalId)
+  assert.deepEqual(
+    [transactionState, topics, producerId, producerEpoch, transactionTimeoutMs],
+    ['Ongoing', [{ topic: 't', partitions: [0] }], identity.producerId, 0, 60_000],
+  )
+  const { markers } = await client.ask(WriteTxnMarkers, 1, {
+    markers: [
+      {
+        ...identity,
+        transactionResult: false,
+        coordinatorEpoch: 0,
+        topics: [{ name: 't', partitionIndexes: [0, 9] }],
+      },
+    ],
+  })
+  assert.deepEqual(
+    markers[0]!.topics[0]!.partitions.map(({ errorCode }) => errorName(errorCode)),
+    ['NONE', 'UNKNOWN_TOPIC_OR_PARTITION'],
+  )
+  assert.deepEqual(await read(client, 1), [])
+  assert.deepEqual(await read(client, 0), ['a'])
+})
+
+test('AddPartitionsToTxn adds all or none, and verifies without adding', async () => {
+  const { broker, client, identity } = await begin()
+  await using _ = broker
+  assert.deepEqual(await add(client, 3, identity, [0, 9]), ['OPERATION_NOT_ATTEMPTED', 'UNKNOWN_TOPIC_OR_PARTITION'])
+  const ask = async (verifyOnly: boolean, ids: readonly string[]) => {
+    const { resultsByTransaction } = await client.ask(AddPartitionsToTxn, 5, {
+      transactions: ids.map((id) => ({
+        transactionalId: id,
+        ...identity,
+        verifyOnly,
+        topics: [{ name: 't', partitions: [0] }],
+      })),
+    })
+    return resultsByTransaction.map(({ transactionalId: id, topicResults }) => [
+      id,
+      errorName(topicResults[0]!.resultsByPartition[0]!.partitionErrorCode),
+    ])
+  }
+  assert.deepEqual(await ask(true, [transactionalId, 'unknown', '']), [
+    [transactionalId, 'TRANSACTION_ABORTABLE'],
+    ['unknown', 'INVALID_PRODUCER_ID_MAPPING'],
+    ['', 'INVALID_REQUEST'],
+  ])
+  assert.deepEqual(await ask(false, [transactionalId]), [[transactionalId, 'NONE']])
+  assert.deepEqual(await ask(true, [transactionalId]), [[transactionalId, 'NONE']])
+  await init(client)
+  assert.deepEqual(await ask(true, [transactionalId]), [[transactionalId, 'PRODUCER_FENCED']])
+  assert.deepEqual(await add(client, 1, identity, [0]), ['INVALID_PRODUCER_EPOCH'])
+  assert.deepEqual(await add(client, 2, identity, [0]), ['PRODUCER_FENCED'])
 })

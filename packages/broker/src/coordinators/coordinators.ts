@@ -1,5 +1,4 @@
 /** The coordinators of one broker. */
-import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { MetadataImage } from '../metadata/image.ts'
 import type { BrokerServices } from '../server/broker-services.ts'
 import type { Coordinator } from './coordinator.ts'
@@ -8,6 +7,7 @@ import { ShareCoordinator } from './share-state/share-coordinator.ts'
 import { LocalMarkers } from './transactions/local-markers.ts'
 import { PartitionVerification } from './transactions/partition-verification.ts'
 import { TransactionCoordinator } from './transactions/transaction-coordinator.ts'
+import { verifyOffsets } from './transactions/verify-offsets.ts'
 
 export class Coordinators {
   readonly groups: GroupCoordinator
@@ -22,8 +22,7 @@ export class Coordinators {
   constructor(services: BrokerServices) {
     const { nodeId, partitions, clock, logger, config } = services
     this.groups = new GroupCoordinator(services, {
-      // TxnOffsetCommit is not served yet.
-      verifyTransaction: () => Promise.reject(new KafkaError(ErrorCode.INVALID_TXN_STATE)),
+      verifyTransaction: (offsets) => verifyOffsets(offsets, { partitions, verification: this.verification }),
     })
     this.markers = new LocalMarkers({
       nodeId,

@@ -23,10 +23,10 @@ export interface OffsetsInTransaction extends ProducerIdentity {
 
 export interface GroupCoordinatorOptions {
   /**
-   * Makes sure that the transaction is open and holds the partition, which later versions of the API add to it (KIP-890). Rejects with
-   * the KafkaError to answer.
+   * Makes sure that the transaction is open and holds the partition, which later versions of the API add to it (KIP-890). Resolves with what
+   * the append has to show for it. Rejects with the KafkaError to answer.
    */
-  readonly verifyTransaction: (offsets: OffsetsInTransaction) => Promise<void>
+  readonly verifyTransaction: (offsets: OffsetsInTransaction) => Promise<Decision<unknown>['verification']>
 }
 
 export class GroupCoordinator implements Coordinator {
@@ -80,8 +80,16 @@ export class GroupCoordinator implements Coordinator {
    */
   async commitInTransaction(request: TxnCommitRequest, apiVersion: number): Promise<CommittedTopicAnswer[]> {
     const partition = this.partitionOf(request.groupId)
-    await this.#verifyTransaction({ ...request, topic: groupMetadataTopic, partition, apiVersion })
-    return this.runtime.write(partition, (shard) => shard.offsets.commitInTransaction(request, apiVersion))
+    const verification = await this.#verifyTransaction({
+      ...request,
+      topic: groupMetadataTopic,
+      partition,
+      apiVersion,
+    })
+    return this.runtime.write(partition, (shard) => {
+      const decision = shard.offsets.commitInTransaction(request, apiVersion)
+      return verification === undefined ? decision : { ...decision, verification }
+    })
   }
 
   /** From each shard. Rejects with COORDINATOR_LOAD_IN_PROGRESS while one is loading: the answer would lack its groups. */
