@@ -36,6 +36,8 @@ export class ClassicGroup implements Group {
   readonly pendingSyncs = new Set<string>()
   /** A member has come while the first rebalance waits: it may wait longer. */
   hasGrown = false
+  /** The first rebalance has waited as long as it should, and ends when everybody has joined. */
+  isPastInitialDelay = false
   /** Member ids by group instance id. */
   readonly #staticMembers = new Map<string, string>()
   readonly #protocolCounts = new ProtocolCounts()
@@ -256,6 +258,7 @@ export class ClassicGroup implements Group {
     this.chooseProtocol()
     this.moveTo(this.members.size > 0 ? 'CompletingRebalance' : 'Empty', nowMs)
     this.pendingSyncs.clear()
+    this.isPastInitialDelay = false
   }
 
   /** Of the members there are. */

@@ -145,6 +145,31 @@ test('the first generation waits longer for each newcomer, up to the rebalance t
   assert.equal(groupOf(under).generation, 1)
 })
 
+test('a first generation waits a moment for who has just been given an id, and not for long', async () => {
+  const configs = { 'group.initial.rebalance.delay.ms': 0 }
+  const under = new GroupShardUnderTest({ configs })
+  const clients = [new ClassicClient(under), new ClassicClient(under)]
+  for (const client of clients) client.join()
+  await under.time.advance(0)
+  const first = clients[0]!.join()
+  await under.time.advance(50)
+  assert.equal(first.answer, undefined)
+  const second = clients[1]!.join()
+  await under.time.advance(0)
+  assert.deepEqual([joinOf(first).generationId, joinOf(second).generationId], [1, 1])
+
+  const other = new GroupShardUnderTest({ configs })
+  const [quick, lost] = [new ClassicClient(other), new ClassicClient(other)]
+  quick.join()
+  lost.join()
+  await other.time.advance(0)
+  const alone = quick.join()
+  await other.time.advance(99)
+  assert.equal(alone.answer, undefined)
+  await other.time.advance(1)
+  assert.equal(joinOf(alone).generationId, 1)
+})
+
 test('the protocol that most members prefer is chosen, among those that all support', async () => {
   const under = new GroupShardUnderTest()
   const preferences = [

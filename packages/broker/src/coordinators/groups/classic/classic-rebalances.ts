@@ -11,6 +11,9 @@ import type { ClassicSessions } from './classic-sessions.ts'
 import { nothing, withResponse, type Consequence } from './consequence.ts'
 import { groupMetadata } from './group-metadata.ts'
 
+/** How much longer a first rebalance waits for members that have been given an id. */
+const pendingGraceMs = 100
+
 export class ClassicRebalances {
   readonly #context: GroupShardContext
   readonly #sessions: ClassicSessions
@@ -42,9 +45,10 @@ export class ClassicRebalances {
     return nothing
   }
 
-  /** The first rebalance of a group is not cut short: others may be about to come. */
+  /** The delay of a first rebalance is not cut short: others may be about to come. */
   completeIfAllJoined(group: ClassicGroup): Consequence {
-    const mayComplete = group.state === 'PreparingRebalance' && group.previousState !== 'Empty' && group.haveAllJoined
+    const isDelayed = group.previousState === 'Empty' && !group.isPastInitialDelay
+    const mayComplete = group.state === 'PreparingRebalance' && !isDelayed && group.haveAllJoined
     return mayComplete ? this.#complete(group) : nothing
   }
 
@@ -153,12 +157,23 @@ export class ClassicRebalances {
   #delay(group: ClassicGroup, delayMs: number, remainingMs: number): void {
     this.#context.shard.timers.schedule(joinKey(group), delayMs, () => {
       if (!this.#isCurrent(group) || group.state !== 'PreparingRebalance') return withResponse(nothing, undefined)
-      if (!group.hasGrown || remainingMs === 0) return withResponse(this.#complete(group), undefined)
+      if (!group.hasGrown || remainingMs === 0) return withResponse(this.#endInitialDelay(group), undefined)
       group.hasGrown = false
       const nextMs = Math.min(this.#context.config.get('group.initial.rebalance.delay.ms'), remainingMs)
       this.#delay(group, nextMs, Math.max(remainingMs - delayMs, 0))
       return withResponse(nothing, undefined)
     })
+  }
+
+  /**
+   * Who has just been given an id is about to come with it, and would begin another rebalance of all. Kafka does not wait for it: with a
+   * short delay, the first generation of a group that starts at once has some of its members, and the second the rest.
+   */
+  #endInitialDelay(group: ClassicGroup): Consequence {
+    if (group.pendingJoins.size === 0) return this.#complete(group)
+    group.isPastInitialDelay = true
+    this.#completeAfter(group, pendingGraceMs)
+    return nothing
   }
 
   #expireSyncs(group: ClassicGroup, generation: number): Consequence {
