@@ -33,6 +33,7 @@ import {
   ListConfigResources,
   ListGroups,
   ListOffsets,
+  ListTransactions,
   Metadata,
   OffsetCommit,
   OffsetDelete,
@@ -240,6 +241,15 @@ const requests = new Map<Api, (known: Known) => object[]>([
             })),
           },
         ],
+      })),
+  ],
+  [
+    ListTransactions as Api,
+    ({ version }) =>
+      [['Ongoing'], ['None']].map((stateFilters) => ({
+        stateFilters,
+        producerIdFilters: [],
+        ...(version >= 1 ? { durationFilter: 0n } : {}),
       })),
   ],
   [

@@ -12,6 +12,7 @@ import {
   forEachBatch,
   InitProducerId,
   isControl,
+  ListTransactions,
   OffsetFetch,
   Produce,
   producerId as producerIdAt,
@@ -332,4 +333,21 @@ test('AddPartitionsToTxn adds all or none, and verifies without adding', async (
   assert.deepEqual(await ask(true, [transactionalId]), [[transactionalId, 'PRODUCER_FENCED']])
   assert.deepEqual(await add(client, 1, identity, [0]), ['INVALID_PRODUCER_EPOCH'])
   assert.deepEqual(await add(client, 2, identity, [0]), ['PRODUCER_FENCED'])
+})
+
+test('ListTransactions filters by state, producer and duration, and names the states that it does not know', async () => {
+  const { broker, client, identity } = await begin()
+  await using _ = broker
+  const list = async (request: { stateFilters?: string[]; producerIdFilters?: bigint[]; durationFilter?: bigint }) => {
+    const answer = await client.ask(ListTransactions, 1, { stateFilters: [], producerIdFilters: [], ...request })
+    assert.equal(errorName(answer.errorCode), 'NONE')
+    return [answer.transactionStates.map(({ transactionState }) => transactionState), answer.unknownStateFilters]
+  }
+  assert.deepEqual(await list({}), [['Empty'], []])
+  await produce(client, 12, ['a'], { ...identity, baseSequence: 0 })
+  assert.deepEqual(await list({ stateFilters: ['Ongoing', 'Dead', 'Undead'] }), [['Ongoing'], ['Undead']])
+  assert.deepEqual(await list({ stateFilters: ['Empty'] }), [[], []])
+  assert.deepEqual(await list({ producerIdFilters: [identity.producerId] }), [['Ongoing'], []])
+  assert.deepEqual(await list({ producerIdFilters: [identity.producerId + 1n] }), [[], []])
+  assert.deepEqual(await list({ durationFilter: 600_000n }), [[], []])
 })

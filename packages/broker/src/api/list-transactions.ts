@@ -1,0 +1,44 @@
+/** Lists the transactions that this broker coordinates (KIP-664). Filtered by duration from version 1 (KIP-994). */
+import { ErrorCode, KafkaError, ListTransactions, type Request, type ResponseInput } from '@millrace/protocol'
+import type { Transaction } from '../coordinators/transactions/transaction.ts'
+import { isStateName } from '../coordinators/transactions/transaction-state.ts'
+import { handler } from '../server/handler.ts'
+import type { RequestContext } from '../server/request-context.ts'
+
+type Answer = ResponseInput<typeof ListTransactions>
+
+export const listTransactions = handler(
+  ListTransactions,
+  async (request, context): Promise<Answer> => {
+    try {
+      return await list(request, context)
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error
+      return { throttleTimeMs: 0, errorCode: error.code, unknownStateFilters: [], transactionStates: [] }
+    }
+  },
+  { versions: [0, 1] },
+)
+
+async function list(request: Request<typeof ListTransactions>, { broker }: RequestContext): Promise<Answer> {
+  const { stateFilters, producerIdFilters, durationFilter } = request
+  const states = new Set(stateFilters)
+  const producerIds = new Set(producerIdFilters)
+  const nowMs = broker.clock.now()
+  // One without a transaction has no start and so counts as having taken for ever, as in Kafka.
+  const matches = ({ state, producerId, startMs }: Transaction): boolean =>
+    (producerIds.size === 0 || producerIds.has(producerId)) &&
+    (states.size === 0 || states.has(state)) &&
+    (durationFilter < 0n || BigInt(nowMs - startMs) > durationFilter)
+  const found = await broker.coordinators.transactions.list(matches)
+  return {
+    throttleTimeMs: 0,
+    errorCode: ErrorCode.NONE,
+    unknownStateFilters: [...states].filter((name) => !isStateName(name)),
+    transactionStates: found.map(({ transactionalId, producerId, state: transactionState }) => ({
+      transactionalId,
+      producerId,
+      transactionState,
+    })),
+  }
+}
