@@ -8,6 +8,8 @@ import {
   AlterReplicaLogDirs,
   apiByKey,
   ApiVersions,
+  ConsumerGroupDescribe,
+  ConsumerGroupHeartbeat,
   CreatePartitions,
   CreateTopics,
   DeleteGroups,
@@ -102,6 +104,20 @@ const requests = new Map<Api, (known: Known) => object[]>([
   ],
   [AlterReplicaLogDirs as Api, () => [{ dirs: [{ path: '/none', topics: [{ name: 't', partitions: [0] }] }] }]],
   [ApiVersions as Api, () => [{ clientSoftwareName: 'test', clientSoftwareVersion: '1' }]],
+  [ConsumerGroupDescribe as Api, () => [{ groupIds: ['consumers', 'g', ''], includeAuthorizedOperations: true }]],
+  [
+    ConsumerGroupHeartbeat as Api,
+    ({ version }) =>
+      [0, 0, 7, -1].map((memberEpoch, index) => ({
+        groupId: 'consumers',
+        memberId: 'm',
+        memberEpoch,
+        rebalanceTimeoutMs: 60_000,
+        subscribedTopicNames: ['t', 'none'],
+        ...(version >= 1 && index === 1 ? { subscribedTopicRegex: 't.*' } : {}),
+        topicPartitions: [],
+      })),
+  ],
   [
     CreatePartitions as Api,
     () =>

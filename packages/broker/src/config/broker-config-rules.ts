@@ -1,4 +1,5 @@
 /** What must hold between the settings of a broker, beyond each one's own range. Source: Kafka's KafkaConfig.validateValues and the config classes of the coordinators. */
+import { isConsumerAssignor } from '../coordinators/groups/assignors/consumer-assignors.ts'
 import type { BrokerConfigName, BrokerConfigReader } from './broker-configs.ts'
 import { logDirectories, logRetentionMs, logRollJitterMs, logRollMs } from './derived.ts'
 import { readPairs } from './listeners.ts'
@@ -23,6 +24,10 @@ type Rule = readonly [holds: (config: BrokerConfigReader) => boolean, problem: s
 const mebibyte = 1024 * 1024
 
 const rules: readonly Rule[] = [
+  [
+    (config) => config.get('group.consumer.assignors').every(isConsumerAssignor),
+    'group.consumer.assignors must be of uniform and range: assignors of your own cannot be loaded',
+  ],
   [(config) => logRollMs(config) >= 1, 'log.roll.ms must be greater than or equal to 1'],
   [(config) => logRollJitterMs(config) >= 0, 'log.roll.jitter.ms must be greater than or equal to 0'],
   [(config) => logRetentionMs(config) !== 0, 'log.retention.ms must be unlimited (-1) or, greater than or equal to 1'],

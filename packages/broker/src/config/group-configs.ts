@@ -79,6 +79,29 @@ const bounded: readonly Bounds[] = [
   ],
 ]
 
+/**
+ * An effective value within the broker's bounds, which may have changed since it was set. What the group has not set is the broker's own,
+ * which is not bounded.
+ */
+export function effectiveGroupConfig<N extends GroupConfigName>(
+  broker: BrokerConfigReader,
+  overrides: ConfigTexts,
+  name: N,
+): ValueOf<(typeof groupResourceConfigs)[N]> {
+  const value = groupConfigValue(broker, overrides, name)
+  const bounds = overrides.has(name) ? bounded.find(([one]) => one === name) : undefined
+  if (bounds === undefined) return value
+  const [, least, most] = bounds
+  const atLeast = least === null ? (value as number) : Math.max(value as number, broker.get(least) as number)
+  return Math.min(atLeast, broker.get(most) as number) as ValueOf<(typeof groupResourceConfigs)[N]>
+}
+
+/** The broker's settings that an effective value comes from. */
+export function brokerConfigsBehind(name: GroupConfigName): BrokerConfigName[] {
+  const bounds = bounded.find(([one]) => one === name)
+  return [groupConfigSynonym(name), ...(bounds?.slice(1) ?? [])].filter((one) => one !== null) as BrokerConfigName[]
+}
+
 const longerThan: readonly (readonly [GroupConfigName, GroupConfigName])[] = [
   ['consumer.session.timeout.ms', 'consumer.heartbeat.interval.ms'],
   ['share.session.timeout.ms', 'share.heartbeat.interval.ms'],

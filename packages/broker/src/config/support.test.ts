@@ -3,7 +3,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { brokerConfigs } from './broker-configs.ts'
-import { groupConfigSynonym, isGroupConfig } from './group-configs.ts'
+import { brokerConfigsBehind, isGroupConfig } from './group-configs.ts'
 import { supportOf } from './support.ts'
 
 const source = join(import.meta.dirname, '..')
@@ -17,8 +17,8 @@ function namedInSources(): Map<string, string> {
   for (const file of globSync('**/*.ts', { cwd: source })) {
     if (onlyNames.test(file)) continue
     for (const [, name] of readFileSync(join(source, file), 'utf8').matchAll(/'([a-z]+(?:\.[a-z0-9]+)*)'/g))
-      for (const setting of [name!, isGroupConfig(name!) ? groupConfigSynonym(name) : null])
-        if (setting !== null && Object.hasOwn(brokerConfigs, setting)) named.set(setting, file)
+      if (Object.hasOwn(brokerConfigs, name!)) named.set(name!, file)
+      else if (isGroupConfig(name!)) for (const behind of brokerConfigsBehind(name)) named.set(behind, file)
   }
   return named
 }

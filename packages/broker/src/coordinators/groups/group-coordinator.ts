@@ -6,6 +6,8 @@ import { runtimeServices, type Coordinator } from '../coordinator.ts'
 import { CoordinatorRuntime } from '../runtime/coordinator-runtime.ts'
 import type { Decision, ProducerIdentity } from '../runtime/decision.ts'
 import { partitionForKey } from '../runtime/partition-for-key.ts'
+import type { Assignor } from './assignors/assignor.ts'
+import { consumerAssignors } from './assignors/consumer-assignors.ts'
 import { GroupShard } from './group-shard.ts'
 import type { CommittedTopicAnswer, TxnCommitRequest } from './offsets/commit-offsets.ts'
 
@@ -31,6 +33,8 @@ export interface GroupCoordinatorOptions {
 
 export class GroupCoordinator implements Coordinator {
   readonly runtime: CoordinatorRuntime<GroupShard>
+  /** Of consumer groups. */
+  readonly assignors: ReadonlyMap<string, Assignor>
   readonly #image: () => MetadataImage
   readonly #verifyTransaction: GroupCoordinatorOptions['verifyTransaction']
 
@@ -38,6 +42,7 @@ export class GroupCoordinator implements Coordinator {
     const { config, metadata } = services
     this.#image = () => metadata.image
     this.#verifyTransaction = verifyTransaction
+    this.assignors = consumerAssignors(config.get('group.consumer.assignors'))
     this.runtime = new CoordinatorRuntime<GroupShard>({
       ...runtimeServices(services),
       topic: groupMetadataTopic,

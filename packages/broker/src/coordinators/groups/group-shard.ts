@@ -5,6 +5,7 @@ import type { CoordinatorShard, RecordOrigin, ShardContext, TransactionResult } 
 import type { ProducerIdentity } from '../runtime/decision.ts'
 import { Replayers, type LoadedRecord } from '../runtime/replayers.ts'
 import { ClassicGroups } from './classic/classic-groups.ts'
+import { ConsumerGroups } from './consumer/consumer-groups.ts'
 import type { GroupPart, GroupShardContext } from './group-part.ts'
 import { Groups } from './groups.ts'
 import { GroupOffsets } from './offsets/group-offsets.ts'
@@ -12,6 +13,7 @@ import { GroupOffsets } from './offsets/group-offsets.ts'
 export class GroupShard implements CoordinatorShard {
   readonly groups = new Groups()
   readonly classic: ClassicGroups
+  readonly consumer: ConsumerGroups
   readonly offsets: GroupOffsets
   readonly #parts: readonly GroupPart[]
   readonly #replayers = new Replayers()
@@ -19,8 +21,9 @@ export class GroupShard implements CoordinatorShard {
   constructor(shard: ShardContext, config: BrokerConfigReader) {
     const context: GroupShardContext = { shard, config, groups: this.groups }
     this.classic = new ClassicGroups(context)
+    this.consumer = new ConsumerGroups(context, this.classic)
     this.offsets = new GroupOffsets(context, this.classic)
-    this.#parts = [this.classic, this.offsets]
+    this.#parts = [this.classic, this.consumer, this.offsets]
     for (const part of this.#parts) part.registerReplay(this.#replayers)
   }
 

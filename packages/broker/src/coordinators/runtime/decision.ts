@@ -48,6 +48,8 @@ export interface Decision<T> {
   readonly transaction?: ProducerIdentity
   /** What the transaction's coordinator was asked by, when these may be its first records on this partition. As in the log's `AppendOptions`. */
   readonly verification?: Verification | 'none'
+  /** Called when the records are appended and applied, committed or not: before any other decision. Not when they are refused. */
+  readonly applied?: () => void
   /** Called once: with null when the records are committed, or with why they are not and the request is refused. Before the answer goes out. */
   readonly settled?: (error: KafkaError | null) => void
 }

@@ -134,6 +134,7 @@ export class ShardHost<S extends CoordinatorShard> {
       decision.settled?.(refusal)
       throw refusal
     }
+    decision.applied?.()
     try {
       await this.#committed(decision.settled)
     } catch (error) {

@@ -12,11 +12,15 @@ const byClass: ReadonlyMap<string, Assignor> = new Map([
   ['org.apache.kafka.coordinator.group.assignor.RangeAssignor', rangeAssignor],
 ])
 
+export function isConsumerAssignor(name: string): boolean {
+  return find(name) !== undefined
+}
+
 /** @throws KafkaError INVALID_CONFIG for an assignor that is not ours: classes cannot be loaded. */
 export function consumerAssignors(names: readonly string[]): ReadonlyMap<string, Assignor> {
   return new Map(
     names.map((name) => {
-      const assignor = builtIn.find((one) => one.name === name) ?? byClass.get(name)
+      const assignor = find(name)
       if (assignor === undefined)
         throw new KafkaError(
           ErrorCode.INVALID_CONFIG,
@@ -25,4 +29,8 @@ export function consumerAssignors(names: readonly string[]): ReadonlyMap<string,
       return [assignor.name, assignor]
     }),
   )
+}
+
+function find(name: string): Assignor | undefined {
+  return builtIn.find((one) => one.name === name) ?? byClass.get(name)
 }

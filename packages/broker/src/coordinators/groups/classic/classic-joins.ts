@@ -14,7 +14,7 @@ import { newMemberId } from './member-ids.ts'
 import { replaceStaticMember } from './static-members.ts'
 
 /** From this version on a member without an id is given one, and has to come again with it (KIP-394). */
-const firstVersionWithIdRequired = 4
+export const firstVersionWithIdRequired = 4
 /** A new member that waits cannot be seen to be gone. After so long it is taken to be, and has to come again. */
 const newMemberTimeoutMs = 5 * 60 * 1000
 

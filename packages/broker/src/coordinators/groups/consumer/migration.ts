@@ -1,0 +1,271 @@
+/**
+ * Groups that change between the classic and the consumer protocol while they live: the first member of the consumer protocol turns a classic
+ * group into a consumer group, whose other members go on with their protocol; when the last of its kind goes, it turns back.
+ * Source: Kafka's GroupMetadataManager.convertToConsumerGroup and convertToClassicGroup.
+ */
+import { ErrorCode, KafkaError, MalformedMessageError } from '@millrace/protocol'
+import type { MetadataImage } from '../../../metadata/image.ts'
+import type { ShardContext } from '../../runtime/coordinator-shard.ts'
+import type { CoordinatorRecord, Decision } from '../../runtime/decision.ts'
+import { refusedJoin, refusedSync } from '../classic/classic-answers.ts'
+import { ClassicGroup } from '../classic/classic-group.ts'
+import type { ClassicGroups } from '../classic/classic-groups.ts'
+import { ClassicMember } from '../classic/classic-member.ts'
+import { groupMetadata } from '../classic/group-metadata.ts'
+import type { Groups } from '../groups.ts'
+import type { TopicHashes } from '../topic-hashes.ts'
+import { ConsumerGroup } from './consumer-group.ts'
+import { newMember, type ConsumerMember } from './consumer-member.ts'
+import {
+  currentAssignmentRecord,
+  groupEpochRecord,
+  memberMetadataRecord,
+  targetEpochRecord,
+  targetRecord,
+} from './consumer-records.ts'
+import type { ConsumerSettings } from './consumer-settings.ts'
+import { decodeSubscription, decodeTopicsAssigned, encodeTopicsAssigned, withTopicIds } from './embedded-protocol.ts'
+import type { MemberTimers } from './member-timers.ts'
+import { assignedAt } from './owned-partitions.ts'
+import type { Assignment } from '../assignors/assignor.ts'
+
+export interface MigrationOptions {
+  readonly shard: ShardContext
+  readonly groups: Groups
+  readonly settings: ConsumerSettings
+  readonly hashes: TopicHashes
+  readonly timers: MemberTimers
+  readonly classic: ClassicGroups
+}
+
+/** A consumer group as it is when `records` are written, which may be none. */
+export interface ConsumerGroupEntry {
+  readonly group: ConsumerGroup
+  readonly records: readonly CoordinatorRecord[]
+  readonly applied?: () => void
+}
+
+export class Migration {
+  readonly #options: MigrationOptions
+
+  constructor(options: MigrationOptions) {
+    this.#options = options
+  }
+
+  get #image(): MetadataImage {
+    return this.#options.shard.image
+  }
+
+  /**
+   * The consumer group a member speaks to. When it may be made: a new one, one in place of an empty classic group, or one that a classic group
+   * turns into.
+   * @throws KafkaError GROUP_ID_NOT_FOUND.
+   */
+  consumerGroup(groupId: string, { createIfMissing }: { createIfMissing: boolean }): ConsumerGroupEntry {
+    const group = this.#options.groups.get(groupId)
+    if (group?.type === 'consumer') return { group: group as ConsumerGroup, records: [] }
+    if (!createIfMissing)
+      throw notFound(
+        group === undefined ? `Consumer group ${groupId} not found.` : `Group ${groupId} is not a consumer group.`,
+      )
+    if (group === undefined) return { group: new ConsumerGroup(groupId), records: [] }
+    if (group.type !== 'classic') throw notFound(`Group ${groupId} is not a consumer group.`)
+    const classic = group as ClassicGroup
+    if (classic.isEmpty) return { group: new ConsumerGroup(groupId), records: classic.tombstones() }
+    this.#checkUpgrade(classic)
+    return this.#upgrade(classic)
+  }
+
+  #checkUpgrade(group: ClassicGroup): void {
+    const { settings } = this.#options
+    const refuse = (why: string): KafkaError =>
+      notFound(`Cannot upgrade classic group ${group.id} to consumer group because ${why}.`)
+    if (!settings.migration.upgrades) throw refuse('online upgrade is disabled')
+    if (!group.usesConsumerProtocol) throw refuse('the group does not use the consumer embedded protocol')
+    if (group.memberCount > settings.maxSize) throw refuse('the group size exceeds the consumer group maximum size')
+  }
+
+  /** All members are where they were: stable, with what they were assigned last. The member that comes will start a rebalance. */
+  #upgrade(classic: ClassicGroup): ConsumerGroupEntry {
+    const group = this.#upgraded(classic)
+    const { id: groupId } = group
+    const members = [...group.members.values()]
+    const { shard, timers } = this.#options
+    return {
+      group,
+      records: [
+        ...classic.tombstones(),
+        ...members.map((member) => memberMetadataRecord(groupId, member)),
+        groupEpochRecord(groupId, group.epoch, group.metadataHash),
+        ...members.map(({ id }) => targetRecord(groupId, id, group.target.of(id))),
+        targetEpochRecord(groupId, group.target.epoch, group.target.timestampMs),
+        ...members.map((member) => currentAssignmentRecord(groupId, member)),
+      ],
+      applied: () => {
+        shard.logger.info('a classic group has become a consumer group', { group: groupId })
+        for (const member of classic.members.values()) {
+          classic.answerJoin(member, refusedJoin(ErrorCode.REBALANCE_IN_PROGRESS, member.id))
+          classic.answerSync(member, refusedSync(ErrorCode.REBALANCE_IN_PROGRESS))
+          timers.sessionGoesOn(groupId, member.id, member.sessionTimeoutMs)
+        }
+      },
+    }
+  }
+
+  #upgraded(classic: ClassicGroup): ConsumerGroup {
+    try {
+      const group = new ConsumerGroup(classic.id)
+      group.epoch = classic.generation
+      group.target.epoch = classic.generation
+      for (const classicMember of classic.members.values()) {
+        const assignment = this.#assignmentOf(classicMember)
+        const member = consumerMember(classicMember, classic, assignment)
+        group.target.set(member.id, assignment)
+        group.updateMember(member)
+      }
+      group.metadataHash = this.#options.hashes.ofTopics(group.subscriptions.topics, this.#image)
+      return group
+    } catch (error) {
+      if (error instanceof MalformedMessageError)
+        throw notFound(
+          `Cannot upgrade classic group ${classic.id} to consumer group because the embedded consumer protocol is malformed.`,
+        )
+      throw error
+    }
+  }
+
+  #assignmentOf({ assignment }: ClassicMember): Assignment {
+    if (assignment.length === 0) return new Map()
+    const { assignedPartitions, userData } = decodeTopicsAssigned(assignment)
+    if (userData !== null && userData.length > 0)
+      throw notFound(
+        'Cannot upgrade classic group to consumer group because an unsupported custom assignor is in use. ' +
+          'Please refer to the documentation or switch to a default assignor before re-attempting the upgrade.',
+      )
+    return new Map(
+      withTopicIds(assignedPartitions, this.#image).map(({ topicId, partitions }) => [topicId, new Set(partitions)]),
+    )
+  }
+
+  /** Whether only members of the classic protocol, at least one, are left without these, and they may be a classic group. */
+  shouldDowngradeWithout(group: ConsumerGroup, leaving: readonly ConsumerMember[]): boolean {
+    const left = group.memberCount - leaving.length
+    return group.isClassicWithout(leaving) && left > 0 && this.#mayDowngrade(group, left)
+  }
+
+  /** The same, when a member of the classic protocol takes the place of `replaced`. */
+  shouldDowngradeReplacing(group: ConsumerGroup, replaced: ConsumerMember): boolean {
+    return (
+      replaced.classic === null && group.isClassicWithout([replaced]) && this.#mayDowngrade(group, group.memberCount)
+    )
+  }
+
+  #mayDowngrade(group: ConsumerGroup, size: number): boolean {
+    const { settings, shard } = this.#options
+    if (!settings.migration.downgrades)
+      shard.logger.info('a group stays a consumer group: downgrade is disabled', { group: group.id })
+    else if (size > settings.classicMaxSize)
+      shard.logger.info('a group stays a consumer group: it is too large', { group: group.id })
+    else return true
+    return false
+  }
+
+  /** The group without `leaving`, whose members have to rebalance. */
+  downgradeWithout(
+    group: ConsumerGroup,
+    leaving: readonly ConsumerMember[],
+  ): Pick<Decision<void>, 'records' | 'applied'> {
+    const staying = [...group.members.values()].filter((member) => !leaving.includes(member))
+    const classic = this.#downgraded(group, staying)
+    return {
+      records: [...group.tombstones(), groupMetadata(classic)],
+      applied: () => this.#downgradeApplied(group, classic, 'members of the consumer protocol have left'),
+    }
+  }
+
+  /** The group with `joining` for `replaced`, which the records before these have replaced already. */
+  downgradeReplacing(
+    group: ConsumerGroup,
+    { replaced, joining, reason }: { replaced: ConsumerMember; joining: ConsumerMember; reason: string | null },
+  ): Pick<Decision<void>, 'records' | 'applied'> {
+    const ids = Array.from(group.members.keys(), (id) => (id === replaced.id ? joining.id : id))
+    const staying = [...group.members.values()].filter(({ id }) => id !== replaced.id && id !== joining.id)
+    const classic = this.#downgraded(group, [...staying, joining])
+    return {
+      records: [...group.tombstonesOf(ids), groupMetadata(classic)],
+      applied: () => this.#downgradeApplied(group, classic, reason),
+    }
+  }
+
+  #downgraded(group: ConsumerGroup, members: readonly ConsumerMember[]): ClassicGroup {
+    const { shard } = this.#options
+    const classic = new ClassicGroup({
+      id: group.id,
+      state: 'Stable',
+      generation: group.epoch,
+      protocolType: group.protocolType,
+      stateSinceMs: shard.clock.now(),
+    })
+    for (const member of members) classic.add(classicMember(member), group.protocolType)
+    classic.chooseProtocol()
+    try {
+      for (const member of classic.members.values()) {
+        const target = group.targetOf({ id: member.id, instanceId: member.groupInstanceId })
+        member.assignment = encodeTopicsAssigned(target, member.metadata(classic.protocol!), this.#image)
+      }
+    } catch (error) {
+      if (!(error instanceof MalformedMessageError)) throw error
+      throw notFound(`Cannot downgrade the classic group ${group.id}: ${error.message}.`)
+    }
+    return classic
+  }
+
+  /** The log has the group with one protocol of each member; here it goes on with all of them. */
+  #downgradeApplied(group: ConsumerGroup, classic: ClassicGroup, rebalanceReason: string | null): void {
+    const { shard, groups, classic: classicGroups, timers } = this.#options
+    for (const id of group.members.keys()) timers.cancelAll(group.id, id)
+    groups.put(classic)
+    for (const member of classic.members.values()) {
+      timers.cancelAll(group.id, member.id)
+      classicGroups.sessions.restart(classic, member)
+    }
+    shard.logger.info('a consumer group has become a classic group', { group: group.id })
+    // The members have joined no rebalance yet, so there is nothing to write.
+    if (rebalanceReason !== null) classicGroups.rebalances.prepare(classic, rebalanceReason)
+  }
+}
+
+function consumerMember(member: ClassicMember, group: ClassicGroup, assignment: Assignment): ConsumerMember {
+  // While the first generation has not begun no protocol is chosen: then what the member prefers.
+  const subscription = decodeSubscription(member.metadata(group.protocol ?? member.protocols[0]!.name))
+  return {
+    ...newMember(member.id),
+    epoch: group.generation,
+    previousEpoch: group.generation,
+    instanceId: member.groupInstanceId,
+    rackId: subscription.rackId === '' ? null : subscription.rackId,
+    rebalanceTimeoutMs: member.rebalanceTimeoutMs,
+    clientId: member.clientId,
+    clientHost: member.clientHost,
+    subscribedTopics: new Set(subscription.topics),
+    assigned: assignedAt(group.generation, assignment),
+    classic: { sessionTimeoutMs: member.sessionTimeoutMs, supportedProtocols: member.protocols },
+  }
+}
+
+function classicMember(member: ConsumerMember): ClassicMember {
+  const { id, instanceId, clientId, clientHost, rebalanceTimeoutMs, classic } = member
+  return new ClassicMember({
+    id,
+    groupInstanceId: instanceId,
+    clientId,
+    clientHost,
+    rebalanceTimeoutMs,
+    sessionTimeoutMs: classic!.sessionTimeoutMs,
+    protocols: classic!.supportedProtocols,
+  })
+}
+
+function notFound(message: string): KafkaError {
+  return new KafkaError(ErrorCode.GROUP_ID_NOT_FOUND, message)
+}

@@ -1,0 +1,35 @@
+/**
+ * Regular expressions that clients subscribe with. They are matched in linear time, by a port of the RE2/J that Kafka uses: with JavaScript's own
+ * engine a client's expression could hold up the broker for as long as it likes. Loaded when a client first comes with one.
+ */
+import { ErrorCode, KafkaError } from '@millrace/protocol'
+
+export interface TopicPattern {
+  /** The whole name. */
+  matches(topic: string): boolean
+}
+
+export interface RegexEngine {
+  /** @throws KafkaError INVALID_REGULAR_EXPRESSION. */
+  compile(regex: string): TopicPattern
+}
+
+export async function loadRegexEngine(): Promise<RegexEngine> {
+  const { RE2JS, RE2JSException, RE2JSSyntaxException } = await import('re2js')
+  return {
+    compile: (regex) => {
+      try {
+        const pattern = RE2JS.compile(regex)
+        return { matches: (topic) => pattern.matches(topic) }
+      } catch (error) {
+        if (!(error instanceof RE2JSException)) throw error
+        const why = error instanceof RE2JSSyntaxException ? error.getDescription() : error.message
+        throw new KafkaError(
+          ErrorCode.INVALID_REGULAR_EXPRESSION,
+          `SubscribedTopicRegex \`${regex}\` is not a valid regular expression: ${why}.`,
+          { cause: error },
+        )
+      }
+    },
+  }
+}
