@@ -12,6 +12,7 @@ import { handlers } from './api/index.ts'
 import type { BrokerConfig } from './config/broker-config.ts'
 import { readPairs } from './config/listeners.ts'
 import { topicLogConfig, validateTopicConfigs } from './config/topic-configs.ts'
+import { ShareGroupService } from './coordinators/groups/share/share-group-service.ts'
 import { Coordinators } from './coordinators/coordinators.ts'
 import { Controller } from './controller/controller.ts'
 import { ProducerIds } from './controller/producer-ids.ts'
@@ -138,6 +139,7 @@ export class Broker implements AsyncDisposable {
     const drained = this.#server[Symbol.asyncDispose]()
     this.#services.coordinators.close()
     await drained
+    this.#services.sharing.close()
     await this.#cleanup.disposeAsync()
   }
 
@@ -272,6 +274,11 @@ function openPartitions(services: Mutable<BrokerServices>): void {
   services.coordinators = coordinators
   coordinators.apply(image, null)
   services.sharing = new Sharing(services)
+  services.shareGroups = new ShareGroupService({
+    ...services,
+    groups: coordinators.groups,
+    persister: services.sharing.persister,
+  })
   metadata.onChange((changed, delta) => {
     if (delta.topics !== undefined) partitions.apply(changed, delta.topics.keys())
     coordinators.apply(changed, new Set(delta.topics?.keys()))

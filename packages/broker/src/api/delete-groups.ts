@@ -16,6 +16,8 @@ export const deleteGroups = handler(DeleteGroups, async (request, context) => {
 async function deleteGroup(groupId: string, context: RequestContext): Promise<number> {
   try {
     const { groups } = context.broker.coordinators
+    // A share group also has state at the share coordinator, which goes first: when that fails the group is there to try again.
+    await context.broker.shareGroups.deleteStateOf(groupId)
     return await groups.write(groupId, (shard) => deleteGroupOf(shard.groups, shard.offsets, groupId))
   } catch (error) {
     return refusalCode(error, context)

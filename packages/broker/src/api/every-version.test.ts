@@ -6,6 +6,7 @@ import {
   AddPartitionsToTxn,
   AlterConfigs,
   AlterReplicaLogDirs,
+  AlterShareGroupOffsets,
   apiByKey,
   ApiVersions,
   ConsumerGroupDescribe,
@@ -14,6 +15,7 @@ import {
   CreateTopics,
   DeleteGroups,
   DeleteRecords,
+  DeleteShareGroupOffsets,
   DeleteShareGroupState,
   DeleteTopics,
   DescribeCluster,
@@ -21,6 +23,7 @@ import {
   DescribeGroups,
   DescribeLogDirs,
   DescribeProducers,
+  DescribeShareGroupOffsets,
   DescribeTopicPartitions,
   DescribeTransactions,
   EndTxn,
@@ -46,6 +49,8 @@ import {
   ReadShareGroupStateSummary,
   ShareAcknowledge,
   ShareFetch,
+  ShareGroupDescribe,
+  ShareGroupHeartbeat,
   SyncGroup,
   TxnOffsetCommit,
   UpdateFeatures,
@@ -384,6 +389,34 @@ const requests = new Map<Api, (known: Known) => object[]>([
         shareSessionEpoch,
         topics: [{ topicId, partitions: [{ partitionIndex: 0, acknowledgementBatches: [] }] }],
       })),
+  ],
+  [
+    ShareGroupHeartbeat as Api,
+    () => [
+      { groupId: 'g', memberId: 'm', memberEpoch: 0, subscribedTopicNames: ['t'] },
+      { groupId: 'g', memberId: 'm', memberEpoch: 7 },
+    ],
+  ],
+  [ShareGroupDescribe as Api, () => [{ groupIds: ['g', 'none'], includeAuthorizedOperations: true }]],
+  [
+    DescribeShareGroupOffsets as Api,
+    () => [
+      { groups: [{ groupId: 'g', topics: null }] },
+      { groups: [{ groupId: 'g', topics: ['t', 'none'].map((topicName) => ({ topicName, partitions: [0, 9] })) }] },
+    ],
+  ],
+  [
+    AlterShareGroupOffsets as Api,
+    () => [
+      {
+        groupId: 'altered',
+        topics: ['t', 'none'].map((topicName) => ({ topicName, partitions: [{ partitionIndex: 0, startOffset: 0n }] })),
+      },
+    ],
+  ],
+  [
+    DeleteShareGroupOffsets as Api,
+    () => ['altered', 'none'].map((groupId) => ({ groupId, topics: [{ topicName: 't' }, { topicName: 'none' }] })),
   ],
   [
     ShareFetch as Api,

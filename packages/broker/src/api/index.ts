@@ -4,6 +4,7 @@ import { addOffsetsToTxn } from './add-offsets-to-txn.ts'
 import { addPartitionsToTxn } from './add-partitions-to-txn.ts'
 import { alterConfigs } from './alter-configs.ts'
 import { alterReplicaLogDirs } from './alter-replica-log-dirs.ts'
+import { alterShareGroupOffsets } from './alter-share-group-offsets.ts'
 import { apiVersions } from './api-versions.ts'
 import { consumerGroupDescribe } from './consumer-group-describe.ts'
 import { consumerGroupHeartbeat } from './consumer-group-heartbeat.ts'
@@ -11,6 +12,7 @@ import { createPartitions } from './create-partitions.ts'
 import { createTopics } from './create-topics.ts'
 import { deleteGroups } from './delete-groups.ts'
 import { deleteRecords } from './delete-records.ts'
+import { deleteShareGroupOffsets } from './delete-share-group-offsets.ts'
 import { deleteShareGroupState } from './delete-share-group-state.ts'
 import { deleteTopics } from './delete-topics.ts'
 import { describeCluster } from './describe-cluster.ts'
@@ -18,6 +20,7 @@ import { describeConfigs } from './describe-configs.ts'
 import { describeGroups } from './describe-groups.ts'
 import { describeLogDirs } from './describe-log-dirs.ts'
 import { describeProducers } from './describe-producers.ts'
+import { describeShareGroupOffsets } from './describe-share-group-offsets.ts'
 import { describeTopicPartitions } from './describe-topic-partitions.ts'
 import { describeTransactions } from './describe-transactions.ts'
 import { endTxn } from './end-txn.ts'
@@ -43,6 +46,8 @@ import { readShareGroupStateSummary } from './read-share-group-state-summary.ts'
 import { readShareGroupState } from './read-share-group-state.ts'
 import { shareAcknowledge } from './share-acknowledge.ts'
 import { shareFetch } from './share-fetch.ts'
+import { shareGroupDescribe } from './share-group-describe.ts'
+import { shareGroupHeartbeat } from './share-group-heartbeat.ts'
 import { syncGroup } from './sync-group.ts'
 import { txnOffsetCommit } from './txn-offset-commit.ts'
 import { updateFeatures } from './update-features.ts'
@@ -54,6 +59,7 @@ const all = [
   addPartitionsToTxn,
   alterConfigs,
   alterReplicaLogDirs,
+  alterShareGroupOffsets,
   apiVersions,
   consumerGroupDescribe,
   consumerGroupHeartbeat,
@@ -61,6 +67,7 @@ const all = [
   createTopics,
   deleteGroups,
   deleteRecords,
+  deleteShareGroupOffsets,
   deleteShareGroupState,
   deleteTopics,
   describeCluster,
@@ -68,6 +75,7 @@ const all = [
   describeGroups,
   describeLogDirs,
   describeProducers,
+  describeShareGroupOffsets,
   describeTopicPartitions,
   describeTransactions,
   endTxn,
@@ -93,6 +101,8 @@ const all = [
   readShareGroupStateSummary,
   shareAcknowledge,
   shareFetch,
+  shareGroupDescribe,
+  shareGroupHeartbeat,
   syncGroup,
   txnOffsetCommit,
   updateFeatures,

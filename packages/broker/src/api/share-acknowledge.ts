@@ -5,13 +5,14 @@ import type { RequestContext } from '../server/request-context.ts'
 import { finalShareEpoch } from '../sharing/share-sessions.ts'
 import { acknowledgeAll, byTopic, isMemberId, namesLeader } from './acknowledgements.ts'
 import { CurrentLeaders } from './current-leaders.ts'
+import { servesShareGroups } from './share-group-protocol.ts'
 
 type Answer = ResponseInput<typeof ShareAcknowledge>
 
 export const shareAcknowledge = handler(ShareAcknowledge, async (request, context) => {
   const { sharing } = context.broker
   const { groupId, memberId, shareSessionEpoch } = request
-  if (!sharing.isEnabled()) return refused(ErrorCode.UNSUPPORTED_VERSION, null)
+  if (!servesShareGroups(context.broker)) return refused(ErrorCode.UNSUPPORTED_VERSION, null)
   if (groupId === null) return refused(ErrorCode.INVALID_REQUEST, 'Invalid group id in the request.')
   if (!isMemberId(memberId)) return refused(ErrorCode.INVALID_REQUEST, 'Invalid member id in the request.')
   try {

@@ -15,6 +15,7 @@ import {
 import type { AcknowledgeOutcome } from '../sharing/sharing.ts'
 import { acknowledgeAll, byTopic, isMemberId, namesLeader } from './acknowledgements.ts'
 import { CurrentLeaders } from './current-leaders.ts'
+import { servesShareGroups } from './share-group-protocol.ts'
 import { takeBuffer } from './response-buffer.ts'
 
 type ShareFetchRequest = Request<typeof ShareFetch>
@@ -29,9 +30,8 @@ interface Member {
 const recordLimitMode = 1
 
 export const shareFetch = handler(ShareFetch, async (request, context) => {
-  const { sharing } = context.broker
   const { groupId, memberId } = request
-  if (!sharing.isEnabled()) return refused(ErrorCode.UNSUPPORTED_VERSION, null)
+  if (!servesShareGroups(context.broker)) return refused(ErrorCode.UNSUPPORTED_VERSION, null)
   if (groupId === null) return refused(ErrorCode.INVALID_REQUEST, 'Invalid group id in the request.')
   if (!isMemberId(memberId)) return refused(ErrorCode.INVALID_REQUEST, 'Invalid member id in the request.')
   const contradiction = request.isRenewAck ? whatRenewalForbids(request) : null

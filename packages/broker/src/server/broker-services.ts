@@ -2,6 +2,7 @@ import type { CodecWorker } from '@millrace/protocol'
 import type { BufferPool, Clock, Logger, Random } from '@millrace/runtime'
 import type { LogManager } from '@millrace/storage'
 import type { BrokerConfig } from '../config/broker-config.ts'
+import type { ShareGroupService } from '../coordinators/groups/share/share-group-service.ts'
 import type { Coordinators } from '../coordinators/coordinators.ts'
 import type { Controller } from '../controller/controller.ts'
 import type { MetadataCache } from '../metadata/metadata-cache.ts'
@@ -25,6 +26,7 @@ export interface BrokerServices {
   readonly partitions: Partitions
   readonly coordinators: Coordinators
   readonly sharing: Sharing
+  readonly shareGroups: ShareGroupService
   readonly logs: LogManager
   readonly fetchSessions: FetchSessions
   readonly producerIds: ProducerIds

@@ -45,7 +45,7 @@ export interface StateSummary {
 export interface Persister {
   read(key: SharePartitionKey, leaderEpoch: number): Promise<PersistedState>
   write(key: SharePartitionKey, write: StateWrite): Promise<void>
-  readSummary(key: SharePartitionKey, leaderEpoch: number): Promise<StateSummary>
+  readSummary(key: SharePartitionKey): Promise<StateSummary>
   initialize(key: SharePartitionKey, start: { stateEpoch: number; startOffset: bigint }): Promise<void>
   delete(key: SharePartitionKey): Promise<void>
 }

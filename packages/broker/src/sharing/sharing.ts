@@ -47,12 +47,13 @@ export class Sharing {
   /** Share groups may have been turned off. */
   apply(image: MetadataImage): void {
     if (image.features.level('share.version') > 0 || (this.sessions.size === 0 && this.shares.size === 0)) return
-    this.sessions.clear()
-    this.shares.dropAll()
+    this.close()
   }
 
-  isEnabled(): boolean {
-    return this.#services.metadata.image.features.level('share.version') > 0
+  /** Forgets all sessions and share partitions; what is acquired is available to whoever reads next. */
+  close(): void {
+    this.sessions.clear()
+    this.shares.dropAll()
   }
 
   lockDurationMs(groupId: string): number {

@@ -9,11 +9,13 @@ import { ConsumerGroups } from './consumer/consumer-groups.ts'
 import type { GroupPart, GroupShardContext } from './group-part.ts'
 import { Groups } from './groups.ts'
 import { GroupOffsets } from './offsets/group-offsets.ts'
+import { ShareGroups } from './share/share-groups.ts'
 
 export class GroupShard implements CoordinatorShard {
   readonly groups = new Groups()
   readonly classic: ClassicGroups
   readonly consumer: ConsumerGroups
+  readonly share: ShareGroups
   readonly offsets: GroupOffsets
   readonly #parts: readonly GroupPart[]
   readonly #replayers = new Replayers()
@@ -22,8 +24,9 @@ export class GroupShard implements CoordinatorShard {
     const context: GroupShardContext = { shard, config, groups: this.groups }
     this.classic = new ClassicGroups(context)
     this.consumer = new ConsumerGroups(context, this.classic)
+    this.share = new ShareGroups(context)
     this.offsets = new GroupOffsets(context, this.classic)
-    this.#parts = [this.classic, this.consumer, this.offsets]
+    this.#parts = [this.classic, this.consumer, this.share, this.offsets]
     for (const part of this.#parts) part.registerReplay(this.#replayers)
   }
 
