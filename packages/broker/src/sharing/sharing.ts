@@ -1,7 +1,6 @@
 /** Share groups on the side of the partition leaders: what the handlers of ShareFetch and ShareAcknowledge have in common. */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
-import { groupConfigValue } from '../config/group-configs.ts'
-import type { GroupConfigName } from '../config/group-configs.ts'
+import { effectiveGroupConfig, type GroupConfigName } from '../config/group-configs.ts'
 import type { MetadataImage } from '../metadata/image.ts'
 import type { BrokerServices } from '../server/broker-services.ts'
 import type { AcknowledgementBatch } from './acknowledge.ts'
@@ -115,6 +114,6 @@ export class Sharing {
 
   #setting(groupId: string, name: GroupConfigName): unknown {
     const { config, metadata } = this.#services
-    return groupConfigValue(config, metadata.image.configs('groups', groupId), name)
+    return effectiveGroupConfig(config, metadata.image.configs('groups', groupId), name)
   }
 }

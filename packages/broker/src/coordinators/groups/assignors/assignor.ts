@@ -5,6 +5,17 @@ export type Assignment = ReadonlyMap<string, ReadonlySet<number>>
 
 export const noPartitions: Assignment = new Map()
 
+export function isSameAssignment(one: Assignment, other: Assignment): boolean {
+  if (one === other) return true
+  if (one.size !== other.size) return false
+  for (const [topicId, partitions] of one) {
+    const others = other.get(topicId)
+    if (others === undefined || others.size !== partitions.size) return false
+    for (const partition of partitions) if (!others.has(partition)) return false
+  }
+  return true
+}
+
 export interface MemberToAssign {
   /** Of a static member. */
   readonly instanceId: string | null

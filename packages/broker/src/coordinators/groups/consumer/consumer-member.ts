@@ -151,7 +151,7 @@ export function hasSameAssignment(one: ConsumerMember, other: ConsumerMember): b
   )
 }
 
-export function isSameSet(one: ReadonlySet<string>, other: ReadonlySet<string>): boolean {
+export function isSameSet<T>(one: ReadonlySet<T>, other: ReadonlySet<T>): boolean {
   if (one === other) return true
   if (one.size !== other.size) return false
   for (const element of one) if (!other.has(element)) return false

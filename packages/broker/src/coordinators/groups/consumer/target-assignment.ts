@@ -3,6 +3,7 @@ import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { MetadataImage } from '../../../metadata/image.ts'
 import type { CoordinatorRecord } from '../../runtime/decision.ts'
 import {
+  isSameAssignment,
   noPartitions,
   type Assignment,
   type Assignor,
@@ -96,15 +97,4 @@ export function topicIdsOf(topics: Iterable<string>, image: MetadataImage): Read
     if (topic !== undefined) ids.add(topic.id)
   }
   return ids
-}
-
-function isSameAssignment(one: Assignment, other: Assignment): boolean {
-  if (one === other) return true
-  if (one.size !== other.size) return false
-  for (const [topicId, partitions] of one) {
-    const others = other.get(topicId)
-    if (others === undefined || others.size !== partitions.size) return false
-    for (const partition of partitions) if (!others.has(partition)) return false
-  }
-  return true
 }

@@ -1,19 +1,14 @@
 /** ShareGroupHeartbeat: members join, follow their assignment and leave with it. Source: Kafka's GroupMetadataManager.shareGroupHeartbeat. */
 import { ErrorCode, KafkaError, type Request, type ResponseInput, type ShareGroupHeartbeat } from '@millrace/protocol'
 import type { CoordinatorRecord, Decision } from '../../runtime/decision.ts'
-import { noPartitions, type Assignment } from '../assignors/assignor.ts'
+import { isSameAssignment, noPartitions, type Assignment } from '../assignors/assignor.ts'
 import { simpleAssignor } from '../assignors/simple-assignor.ts'
+import { isSameSet } from '../consumer/consumer-member.ts'
+import { topicIdsOf } from '../consumer/target-assignment.ts'
 import type { GroupClient } from '../group-part.ts'
 import type { ShareContext } from './share-context.ts'
 import { ShareGroup, subscriptionType } from './share-group.ts'
-import {
-  hasSameMetadata,
-  isSameAssignment,
-  isSameSet,
-  leavingEpoch,
-  storedAssignment,
-  type ShareMember,
-} from './share-member.ts'
+import { hasSameMetadata, leavingEpoch, storedAssignment, type ShareMember } from './share-member.ts'
 import {
   currentAssignmentRecord,
   groupEpochRecord,
@@ -200,7 +195,7 @@ export class ShareHeartbeats {
       members: new Map(
         Array.from(members, ([id, { subscribedTopics }]) => [
           id,
-          { instanceId: null, subscribedTopicIds: this.#topicIdsOf(subscribedTopics), assignment: group.targetOf(id) },
+          { instanceId: null, subscribedTopicIds: topicIdsOf(subscribedTopics, image), assignment: group.targetOf(id) },
         ]),
       ),
       subscriptionType: subscriptionType(subscribers, members.size),
@@ -226,7 +221,7 @@ export class ShareHeartbeats {
   ): ShareMember {
     if (!hasGroupChanged && member.epoch === target.epoch) return member
     // The target may be older than the subscription.
-    const ids = this.#topicIdsOf(member.subscribedTopics)
+    const ids = topicIdsOf(member.subscribedTopics, this.#context.image)
     const assigned = new Map([...target.assignment].filter(([topicId]) => ids.has(topicId)))
     const isNewEpoch = target.epoch !== member.epoch
     const after = {
@@ -267,15 +262,6 @@ export class ShareHeartbeats {
     records.push(statePartitionsRecord(group.id, initializing(group.statePartitions, added)))
     const partitions = new Map(Array.from(added, ([topicId, topic]) => [topicId, topic.partitions]))
     return { groupId: group.id, stateEpoch, partitions }
-  }
-
-  #topicIdsOf(topics: Iterable<string>): Set<string> {
-    const ids = new Set<string>()
-    for (const name of topics) {
-      const topic = this.#context.image.topics.get(name)
-      if (topic !== undefined) ids.add(topic.id)
-    }
-    return ids
   }
 }
 

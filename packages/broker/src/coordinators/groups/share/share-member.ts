@@ -5,6 +5,7 @@ import type {
   RecordValue,
 } from '@millrace/protocol'
 import { noPartitions, type Assignment } from '../assignors/assignor.ts'
+import { isSameSet } from '../consumer/consumer-member.ts'
 
 /** In place of an epoch in a heartbeat: the member goes. */
 export const leavingEpoch = -1
@@ -80,21 +81,4 @@ export function assignmentOf(stored: readonly TopicPartitions[]): Assignment {
 
 export function storedAssignment(assignment: Assignment): { topicId: string; partitions: number[] }[] {
   return Array.from(assignment, ([topicId, partitions]) => ({ topicId, partitions: [...partitions] }))
-}
-
-export function isSameAssignment(one: Assignment, other: Assignment): boolean {
-  if (one === other) return true
-  if (one.size !== other.size) return false
-  for (const [topicId, partitions] of one) {
-    const others = other.get(topicId)
-    if (others === undefined || !isSameSet(partitions, others)) return false
-  }
-  return true
-}
-
-export function isSameSet<T>(one: ReadonlySet<T>, other: ReadonlySet<T>): boolean {
-  if (one === other) return true
-  if (one.size !== other.size) return false
-  for (const item of one) if (!other.has(item)) return false
-  return true
 }
