@@ -70,6 +70,11 @@ export class LogDurability {
     return true
   }
 
+  /** End of what is as safe as `flush.messages` demands: of what is written, unless an append of it waits for a sync. */
+  get settledEndOffset(): bigint {
+    return this.#recoveryPoint < this.#requestedEnd ? this.#recoveryPoint : this.#log.ends.writtenEndOffset
+  }
+
   /** Calls back when what is written now is durable, or will never be. */
   afterSync(callback: WrittenCallback): void {
     if (this.#log.health.failure !== null) return callback(this.#log.health.failure)

@@ -100,6 +100,14 @@ export class PartitionLog {
     return this.#state.ends.writtenEndOffset
   }
 
+  /**
+   * End of what may count as written here: as far as `flush.messages` demands, it is synced too. The high watermark of a leader must not pass
+   * it, or what a crash of the machine takes back would have been seen, and acknowledged by who waits for the high watermark.
+   */
+  get settledEndOffset(): bigint {
+    return this.#state.durability.settledEndOffset
+  }
+
   get highWatermark(): bigint {
     return this.#state.ends.highWatermark
   }

@@ -27,7 +27,7 @@ function logOf(minInsyncReplicas: number) {
   return {
     config: { minInsyncReplicas },
     logEndOffset: 10n,
-    writtenEndOffset: 10n,
+    settledEndOffset: 10n,
     highWatermark: 5n,
     leaderEpochs: { assign: () => {} },
     setHighWatermark(offset: bigint): bigint {

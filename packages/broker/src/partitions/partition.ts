@@ -220,14 +220,15 @@ export class Partition {
     this.#advanceHighWatermark()
   }
 
-  /** Moves the high watermark up to what every in-sync replica has. With this replica alone in sync that is what is written here. */
+  /** Moves the high watermark up to what every in-sync replica has. With this replica alone in sync that is what is settled here. */
   #advanceHighWatermark(): void {
     const log = this.#log
     if (log === null || !this.isLeader) return
     if (this.#image.isr.some((replica) => replica !== this.#nodeId)) return
     if (this.#image.isr.length < this.effectiveMinInsyncReplicas()) return
     const before = log.highWatermark
-    const after = log.setHighWatermark(log.writtenEndOffset)
+    const { settledEndOffset } = log
+    const after = log.setHighWatermark(settledEndOffset > before ? settledEndOffset : before)
     if (after === before) return
     this.#wakeReplicated(after)
     this.#wakeFetches()
