@@ -105,13 +105,16 @@ export class LogReader {
     })
   }
 
-  /** Those that overlap the bytes up to `endPosition`, and perhaps some more: the index that names the offset there is sparse. */
+  /** Those that overlap the bytes up to `endPosition`, by first offset, and perhaps some more: the index that names the offset there is sparse. */
   #abortedIn(segment: Segment, offset: bigint, endPosition: number): FetchedAbort[] {
     const upperBound =
       segment.offsetAtOrBehind(endPosition) ?? this.#segments.after(segment)?.baseOffset ?? this.#log.writtenEndOffset
     const aborted: AbortedTransaction[] = []
     for (let next: Segment | undefined = segment; next !== undefined; next = this.#segments.after(next))
       if (next.indexes.transactions?.collect(offset, upperBound, aborted) === true) break
-    return aborted.map(({ producerId, firstOffset }) => ({ producerId, firstOffset }))
+    // The index is in the order of their ends; clients read along, and look at the next one only.
+    return aborted
+      .sort((one, other) => (one.firstOffset < other.firstOffset ? -1 : 1))
+      .map(({ producerId, firstOffset }) => ({ producerId, firstOffset }))
   }
 }
