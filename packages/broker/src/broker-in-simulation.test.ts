@@ -4,13 +4,10 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EmbeddedTree } from '@millrace/coordination'
-import { CrashingStore } from '@millrace/coordination/testing'
-import { connectToBroker, type BrokerConnection } from '@millrace/network'
+import type { BrokerConnection } from '@millrace/network'
 import {
   AlterReplicaLogDirs,
   ApiVersions,
-  CreateTopics,
   DescribeLogDirs,
   ErrorCode,
   errorName,
@@ -22,74 +19,7 @@ import {
   readRecords,
   RecordBatchBuilder,
 } from '@millrace/protocol'
-import { silentLogger } from '@millrace/runtime'
-import { simulation, type Simulation, type SimulatedHost } from '@millrace/runtime/testing'
-import { Broker } from './broker.ts'
-import { BrokerConfig } from './config/broker-config.ts'
-
-const directories = ['/a', '/b']
-
-/** One host with a broker on it, and one from which clients connect. */
-class World {
-  readonly sim: Simulation
-  readonly host: SimulatedHost
-  #store = new CrashingStore()
-  #tree: EmbeddedTree | null = null
-  broker: Broker | null = null
-
-  constructor(seed: number) {
-    this.sim = simulation(seed)
-    this.host = this.sim.host('broker')
-  }
-
-  run<T>(promise: Promise<T>): Promise<T> {
-    return this.sim.time.run(promise)
-  }
-
-  async start(): Promise<void> {
-    const { runtime } = this.host
-    this.#tree = await this.run(EmbeddedTree.open({ clock: runtime.clock, store: this.#store }))
-    const config = BrokerConfig.of({ listeners: 'PLAINTEXT://broker:9092', 'log.dirs': directories.join(',') })
-    this.broker = await this.run(Broker.start({ runtime, config, tree: this.#tree, logger: silentLogger }))
-  }
-
-  async stop(): Promise<void> {
-    await this.run(this.broker!.stop())
-    await this.run(this.#tree![Symbol.asyncDispose]())
-  }
-
-  /** The process dies, or with `power` the machine. */
-  crash(power: boolean): void {
-    if (power) this.host.crash()
-    else this.host.crashProcess()
-    this.#store = this.#store.crash(this.sim.random.integer(2) === 0)
-  }
-
-  connect(): Promise<BrokerConnection> {
-    const { runtime } = this.sim.host('client')
-    return connectToBroker(runtime.transport, { host: 'broker', port: 9092 }, { clock: runtime.clock, clientId: null })
-  }
-
-  async createTopic(name: string, partitions: number, configs: Readonly<Record<string, string>> = {}): Promise<void> {
-    const client = await this.run(this.connect())
-    const { topics } = await this.run(
-      client.send(CreateTopics, {
-        timeoutMs: 10_000,
-        topics: [
-          {
-            name,
-            numPartitions: partitions,
-            replicationFactor: 1,
-            assignments: [],
-            configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
-          },
-        ],
-      }),
-    )
-    assert.equal(errorName(topics[0]!.errorCode), 'NONE')
-    await this.run(client[Symbol.asyncDispose]())
-  }
-}
+import { directories, SimulatedBroker } from './testing/simulated-broker.ts'
 
 interface Sent {
   readonly topic: string
@@ -154,7 +84,7 @@ const seeds = only === undefined ? [1, 2, 3, 4] : [Number(only)]
 
 for (const seed of seeds)
   test(`seed ${seed}: what a synced topic acknowledged is there after every crash`, async () => {
-    const world = new World(seed)
+    const world = new SimulatedBroker(seed)
     const { sim, host } = world
     const { random } = sim
     await world.start()
@@ -205,7 +135,7 @@ for (const seed of seeds)
 
 for (const seed of seeds.slice(0, 2))
   test(`seed ${seed}: a replica moves between directories under load without losing or repeating a record`, async () => {
-    const world = new World(seed)
+    const world = new SimulatedBroker(seed)
     const { sim } = world
     await world.start()
     await world.createTopic('t', 1, { 'segment.bytes': String(1 << 20) })
@@ -275,7 +205,7 @@ for (const seed of seeds.slice(0, 2))
 
 for (const code of ['EIO', 'ENOSPC'])
   test(`${code} in one log directory takes its partitions away, and no others`, async () => {
-    const world = new World(11)
+    const world = new SimulatedBroker(11)
     const { host } = world
     await world.start()
     await world.createTopic('t', 4)
@@ -341,7 +271,7 @@ for (const code of ['EIO', 'ENOSPC'])
   })
 
 test('a read that fails is told of its partition only', async () => {
-  const world = new World(14)
+  const world = new SimulatedBroker(14)
   const { host } = world
   await world.start()
   await world.createTopic('t', 2)
@@ -380,7 +310,7 @@ test('a read that fails is told of its partition only', async () => {
 
 for (const timeoutMs of [0, -1])
   test(`acks=-1 with a timeout of ${timeoutMs} ms does not give up on a slow disk of its own`, async () => {
-    const world = new World(12)
+    const world = new SimulatedBroker(12)
     await world.start()
     await world.createTopic('t', 1, { 'flush.messages': '1' })
     world.host.disk.syncLatencyMs = [400, 400]
@@ -391,7 +321,7 @@ for (const timeoutMs of [0, -1])
   })
 
 test('a stop answers what waits, at once, acknowledges what is written, and leaves the marker', async () => {
-  const world = new World(13)
+  const world = new SimulatedBroker(13)
   const { sim, host } = world
   await world.start()
   await world.createTopic('t', 2, { 'flush.messages': '1' })
