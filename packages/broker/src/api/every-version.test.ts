@@ -271,6 +271,7 @@ const requests = new Map<Api, (known: Known) => object[]>([
         stateFilters,
         producerIdFilters: [],
         ...(version >= 1 ? { durationFilter: 0n } : {}),
+        ...(version >= 2 ? { transactionalIdPattern: 'a.*' } : {}),
       })),
   ],
   [

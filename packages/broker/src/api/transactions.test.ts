@@ -350,4 +350,20 @@ test('ListTransactions filters by state, producer and duration, and names the st
   assert.deepEqual(await list({ producerIdFilters: [identity.producerId] }), [['Ongoing'], []])
   assert.deepEqual(await list({ producerIdFilters: [identity.producerId + 1n] }), [[], []])
   assert.deepEqual(await list({ durationFilter: 600_000n }), [[], []])
+  const like = async (transactionalIdPattern: string | null) => {
+    const answer = await client.ask(ListTransactions, 2, {
+      stateFilters: [],
+      producerIdFilters: [],
+      transactionalIdPattern,
+    })
+    return [errorName(answer.errorCode), answer.transactionStates.length]
+  }
+  for (const [pattern, expected] of [
+    [null, ['NONE', 1]],
+    ['', ['NONE', 1]],
+    ['c.p[ij]er', ['NONE', 1]],
+    ['cop', ['NONE', 0]],
+    ['(', ['INVALID_REGULAR_EXPRESSION', 0]],
+  ] as const)
+    assert.deepEqual(await like(pattern), expected)
 })
