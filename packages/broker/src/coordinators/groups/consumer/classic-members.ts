@@ -148,6 +148,7 @@ export class ClassicMembers implements ClassicProtocolServer {
     const { member, classic } = classicMember(consumerGroup, request)
     timers.sessionGoesOn(group.id, member.id, classic.sessionTimeoutMs)
     const isDue =
+      this.#isStuck(consumerGroup) ||
       member.epoch < consumerGroup.target.epoch ||
       member.state === 'UnrevokedPartitions' ||
       (member.state === 'UnreleasedPartitions' && !consumerGroup.waitsForPartitions(member))
@@ -156,6 +157,14 @@ export class ClassicMembers implements ClassicProtocolServer {
       records: [],
       response: { throttleTimeMs: 0, errorCode: isDue ? ErrorCode.REBALANCE_IN_PROGRESS : ErrorCode.NONE },
     }
+  }
+
+  /**
+   * Targets are made when members of the consumer protocol send heartbeats, or others join. When only members of the classic protocol are left,
+   * in a group that may not become a classic one, they have to join for it; in Kafka they are not told to, and partitions stay without owner.
+   */
+  #isStuck({ classicMemberCount, memberCount, epoch, target, needsMetadataRefresh }: ConsumerGroup): boolean {
+    return classicMemberCount === memberCount && (epoch > target.epoch || needsMetadataRefresh)
   }
 
   leave(group: Group, { members }: LeaveRequest): Decision<LeaveAnswer> {

@@ -4,7 +4,7 @@
  */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { CoordinatorRecord } from '../../runtime/decision.ts'
-import type { Assignment, SubscriptionType } from '../assignors/assignor.ts'
+import type { Assignment } from '../assignors/assignor.ts'
 import type { Group, OffsetCommitter, PartitionCommitCheck, RetentionStart } from '../group.ts'
 import { isReconciledTo, newMember, type ConsumerMember } from './consumer-member.ts'
 import {
@@ -76,10 +76,6 @@ export class ConsumerGroup implements Group {
 
   get stateName(): string {
     return this.state
-  }
-
-  get subscriptionType(): SubscriptionType {
-    return this.subscriptions.type(this.memberCount)
   }
 
   /** @throws KafkaError UNKNOWN_MEMBER_ID. */

@@ -49,7 +49,10 @@ export class ConsumerHeartbeats {
     const tellsAssignment = isJoining || isFull(request) || !isSameOwnership(before.assigned, after.assigned)
     return {
       records: update.records,
-      ...(entry.applied === undefined ? {} : { applied: entry.applied }),
+      applied: () => {
+        entry.applied?.()
+        update.applied()
+      },
       response: {
         throttleTimeMs: 0,
         errorCode: ErrorCode.NONE,

@@ -58,8 +58,13 @@ export class ConsumerLeaves {
       if (regex !== '' && subscriptions.subscribersOf(regex) === 0) records.push(regexTombstone(group.id, regex))
     for (const regex of subscriptions.unusedRegexes()) subscriptions.resolve(regex, null)
     records.push(groupEpochRecord(group.id, group.epoch + 1, hashes.ofTopics(subscriptions.topics, image)))
-    for (const { id } of members) timers.cancelAll(group.id, id)
-    return { records, response }
+    return {
+      records,
+      response,
+      applied: () => {
+        for (const { id } of members) timers.cancelAll(group.id, id)
+      },
+    }
   }
 }
 

@@ -27,6 +27,7 @@ import {
 import { reconcile, type ReportedPartitions } from './reconcile.ts'
 import type { RegexEngine } from './regex-engine.ts'
 import type { RegexChange } from './regular-expressions.ts'
+import type { Subscriptions } from './subscriptions.ts'
 import { newTarget, topicIdsOf } from './target-assignment.ts'
 
 export interface Target {
@@ -40,8 +41,7 @@ export class GroupUpdate {
   readonly records: CoordinatorRecord[]
   readonly #context: ConsumerContext
   #epoch: number
-  /** null: as the group has it. */
-  #subscriptionType: SubscriptionType | null = null
+  #afterwards: (() => void) | null = null
 
   /** `group` may be one that comes to be by `records`. */
   constructor(context: ConsumerContext, group: ConsumerGroup, records: CoordinatorRecord[]) {
@@ -49,6 +49,11 @@ export class GroupUpdate {
     this.group = group
     this.records = records
     this.#epoch = group.epoch
+  }
+
+  /** When the records are applied. */
+  applied(): void {
+    this.#afterwards?.()
   }
 
   /** The group epoch after the update. */
@@ -73,7 +78,8 @@ export class GroupUpdate {
     checkReleased: (current: ConsumerMember) => void,
   ): ConsumerMember {
     const current = this.group.staticMember(instanceId)
-    if (current === undefined) return this.group.memberOrNew(memberId)
+    // The same process again: the answer to its join was lost, or it was fenced. Kafka refuses it until its session is over.
+    if (current === undefined || current.id === memberId) return this.group.memberOrNew(memberId)
     checkReleased(current)
     const { id: groupId } = this.group
     const member: ConsumerMember = { ...current, id: memberId, epoch: 0, previousEpoch: 0 }
@@ -106,12 +112,7 @@ export class GroupUpdate {
     const { group } = this
     if (!bumpsEpoch && !group.needsMetadataRefresh) return
     const { hashes, image, shard } = this.#context
-    const subscriptions = group.subscriptions.copy()
-    subscriptions.replace(before, after)
-    for (const regex of subscriptions.unusedRegexes()) subscriptions.resolve(regex, null)
-    const metadataHash = hashes.ofTopics(subscriptions.topics, image)
-    const isNew = !group.members.has(after.id) && group.staticMemberId(after.instanceId) === undefined
-    this.#subscriptionType = subscriptions.type(group.memberCount + Number(isNew))
+    const metadataHash = hashes.ofTopics(this.#subscriptionsAfter(before, after).topics, image)
     if (bumpsEpoch || metadataHash !== group.metadataHash) {
       this.#epoch++
       this.records.push(groupEpochRecord(group.id, this.#epoch, metadataHash))
@@ -136,7 +137,7 @@ export class GroupUpdate {
       group,
       epoch: this.#epoch,
       assignor,
-      subscriptionType: this.#subscriptionType ?? group.subscriptionType,
+      subscriptionType: this.#subscriptionTypeAfter(before, after),
       member: after,
       image,
       nowMs: shard.clock.now(),
@@ -149,6 +150,23 @@ export class GroupUpdate {
       tookMs: shard.clock.monotonicMs() - startMs,
     })
     return { epoch: this.#epoch, assignment: ofMember }
+  }
+
+  /**
+   * With the member that asks, even when it does not change the epoch: a new one that subscribes to nothing, or to an expression that is not
+   * resolved yet, makes a group heterogeneous. Kafka looks at the group without it, and may give it partitions it does not subscribe to.
+   */
+  #subscriptionTypeAfter(before: ConsumerMember, after: ConsumerMember): SubscriptionType {
+    const { group } = this
+    const isNew = !group.members.has(after.id) && group.staticMemberId(after.instanceId) === undefined
+    return this.#subscriptionsAfter(before, after).type(group.memberCount + Number(isNew))
+  }
+
+  #subscriptionsAfter(before: ConsumerMember, after: ConsumerMember): Subscriptions {
+    const subscriptions = this.group.subscriptions.copy()
+    subscriptions.replace(before, after)
+    for (const regex of subscriptions.unusedRegexes()) subscriptions.resolve(regex, null)
+    return subscriptions
   }
 
   /** Without a time of the last one, or an interval, at once: a clock that was set back must not hold it up for ever. */
@@ -189,10 +207,11 @@ export class GroupUpdate {
     if (next === member || hasSameAssignment(next, member)) return next
     this.records.push(currentAssignmentRecord(group.id, next))
     // Members of the classic protocol have deadlines to join and to sync instead.
-    if (next.classic === null) {
-      if (next.state === 'UnrevokedPartitions') timers.rebalanceBegins(group.id, next)
-      else timers.rebalanceEnds(group.id, next.id)
-    }
+    if (next.classic === null)
+      this.#afterwards = () => {
+        if (next.state === 'UnrevokedPartitions') timers.rebalanceBegins(group.id, next)
+        else timers.rebalanceEnds(group.id, next.id)
+      }
     return next
   }
 }

@@ -59,7 +59,7 @@ export class GroupShardUnderTest {
   /** As `ShardHost.write`. */
   async write<T>(decide: (shard: GroupShard) => Decision<T>): Promise<T> {
     const decision = decide(this.shard)
-    const { records, transaction = null, replays = true, settled, response } = decision
+    const { records, transaction = null, replays = true, applied, settled, response } = decision
     if (records.length > 0) {
       const encoded = records.map(encodeRecord)
       if (this.refusal !== null) {
@@ -69,6 +69,7 @@ export class GroupShardUnderTest {
       this.#log.push({ records: encoded, transaction })
       if (replays) apply(this.shard, this.#log, this.#log.length - 1)
     }
+    applied?.()
     await this.#untilCommitted(settled).catch((error: unknown) => {
       if (response instanceof Promise) response.catch(() => {})
       throw error
