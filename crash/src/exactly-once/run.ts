@@ -93,10 +93,13 @@ const job = { bootstrap, inputTopic, outputTopic, group, transactionSize, transa
 const running = copiers.map(
   (copier) => new SupervisedCopier(copier, { ...job, transactionalId: `copier-${copier.name}` }),
 )
-for (const copier of running) copier.start()
 let copierKills = 0
 const problems: string[] = []
 try {
+  // The first takes longest to start: it would find nothing left to do in a short run.
+  running[0]!.start()
+  await untilCopied(1)
+  for (const copier of running.slice(1)) copier.start()
   for (const kill of kills) {
     await untilCopied(kill.at * records)
     await carryOut(kill)

@@ -4,6 +4,7 @@ With --careless it does without transactions: offsets are committed when the rec
 """
 
 import argparse
+import faulthandler
 import json
 import os
 import random
@@ -23,7 +24,16 @@ parser.add_argument("--careless", action="store_true")
 options = parser.parse_args()
 
 TIMEOUT = 30
-base = {"bootstrap.servers": options.bootstrap, "broker.address.family": "v4", "reconnect.backoff.max.ms": 500, "log_level": 3}
+# A call that takes longer is one of a client that will not recover.
+STUCK = 45
+base = {
+    "bootstrap.servers": options.bootstrap,
+    "broker.address.family": "v4",
+    "reconnect.backoff.max.ms": 500,
+    # The default, `rebootstrap`, forgets the only broker while it is down, and sends offsets to what it has forgotten ever after.
+    "metadata.recovery.strategy": "none",
+    "log_level": 3,
+}
 consumer = Consumer(
     {
         **base,
@@ -113,6 +123,7 @@ def copy_for_ever():
     consumer.subscribe([options.input], on_assign=note_rebalance, on_revoke=note_rebalance, on_lost=note_rebalance)
     total = 0
     while True:
+        faulthandler.dump_traceback_later(STUCK, exit=True)
         messages = []
         for message in consumer.consume(options.transaction_size, 0.2):
             if message.error() is None:

@@ -36,6 +36,11 @@ export function startProcess(options: ProcessOptions): RunningBroker {
     child.once('error', () => resolve())
     child.once('exit', () => resolve())
   })
+  /** Of a group, npm may be gone before the broker is. */
+  const allEnded = async () => {
+    await ended
+    while (options.ownGroup === true && groupExists(child)) await delay(probeIntervalMs)
+  }
   const isRunning = () => child.pid !== undefined && child.exitCode === null && child.signalCode === null
   const signal = (name: NodeJS.Signals) => sendSignal(child, name, options.ownGroup === true)
   const lastOutput = () => readFileSync(outputFile, 'utf8').trim().split('\n').slice(-15).join('\n')
@@ -64,14 +69,14 @@ export function startProcess(options: ProcessOptions): RunningBroker {
     async stop() {
       signal('SIGTERM')
       const timer = setTimeout(() => signal('SIGKILL'), stopTimeoutMs)
-      await ended
+      await allEnded()
       clearTimeout(timer)
       if (child.signalCode === 'SIGKILL')
         throw new Error(`the broker did not stop in ${stopTimeoutMs} ms:\n${lastOutput()}`)
     },
     async kill() {
       signal('SIGKILL')
-      await ended
+      await allEnded()
     },
   }
 }
@@ -85,5 +90,14 @@ function sendSignal(child: ChildProcess, name: NodeJS.Signals, group: boolean): 
     } catch {
       // the group has ended between the check and the signal
     }
+  }
+}
+
+function groupExists(leader: ChildProcess): boolean {
+  if (leader.pid === undefined) return false
+  try {
+    return process.kill(-leader.pid, 0)
+  } catch {
+    return false
   }
 }
