@@ -5,7 +5,8 @@
 //     bin/millrace.cjs    plain JavaScript for any Node: checks the version, hands over
 //     dist/command.js     the command            ┐
 //     dist/index.js       import from 'millrace' │ share chunks
-//     dist/codec-thread.js  the codecs' thread   ┘
+//     dist/codec-thread.js  the codecs' thread   │
+//     dist/cleaner-thread.js  the log cleaner's  ┘
 //     types/              declarations, by package
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -89,6 +90,7 @@ async function bundle() {
       index: 'packages/millrace/src/index.ts',
       // Beside the file that starts it, which is a chunk in the same folder.
       'codec-thread': 'packages/protocol/src/records/codec-thread.ts',
+      'cleaner-thread': 'packages/storage/src/cleaner/cleaner-thread.ts',
     },
     bundle: true,
     splitting: true,

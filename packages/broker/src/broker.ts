@@ -7,7 +7,7 @@
 import type { CoordinationTree } from '@millrace/coordination'
 import { CodecWorker } from '@millrace/protocol'
 import { BufferPool, type Address, type Logger, type Runtime, type Timer } from '@millrace/runtime'
-import { LogManager, type DirectoryFailure } from '@millrace/storage'
+import { LogManager, type CleanerConfig, type DirectoryFailure } from '@millrace/storage'
 import { handlers } from './api/index.ts'
 import type { BrokerConfig } from './config/broker-config.ts'
 import { readPairs } from './config/listeners.ts'
@@ -233,6 +233,7 @@ function openLogs({ runtime, config, logger, onFatal }: BrokerOptions, services:
     moveBytesPerSecond: config.get('replica.alter.log.dirs.io.max.bytes.per.second'),
     producerIdExpirationMs: config.get('producer.id.expiration.ms'),
     maxTransactionTimeoutMs: config.get('transaction.max.timeout.ms'),
+    ...(config.get('log.cleaner.enable') ? { cleaner: () => cleanerConfig(config) } : undefined),
     onDirectoryFailure: (failure) => {
       // Not there yet when a directory fails while it is opened; then none of its partitions are either.
       services.partitions?.goOffline(failure.lost)
@@ -240,6 +241,17 @@ function openLogs({ runtime, config, logger, onFatal }: BrokerOptions, services:
     },
     onLogReplaced: (log) => services.partitions.replaceLog(log),
   })
+}
+
+function cleanerConfig(config: BrokerConfig): CleanerConfig {
+  return {
+    threads: config.get('log.cleaner.threads'),
+    dedupeBufferBytes: config.get('log.cleaner.dedupe.buffer.size'),
+    loadFactor: config.get('log.cleaner.io.buffer.load.factor'),
+    ioBufferBytes: config.get('log.cleaner.io.buffer.size'),
+    maxBytesPerSecond: config.get('log.cleaner.io.max.bytes.per.second'),
+    backoffMs: config.get('log.cleaner.backoff.ms'),
+  }
 }
 
 function reportDirectoryFailure(
@@ -261,6 +273,7 @@ function openPartitions(services: Mutable<BrokerServices>): void {
   config.onChange(() => {
     logs.setCordoned(config.cordonedLogDirectories)
     logs.updateConfig()
+    logs.cleanerConfigChanged()
   })
   logs.reconcile(({ topic, partition, topicId }) => {
     const wanted = image.topics.get(topic)

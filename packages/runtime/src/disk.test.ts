@@ -158,6 +158,9 @@ for (const [name, open] of Object.entries(worlds)) {
     assert.deepEqual(disk.listSync(directory), [{ name: 'a', isDirectory: true }])
     assert.throws(() => disk.listSync(`${directory}/absent`), withCode('ENOENT'))
     assert.equal(disk.statusSync(`${deep}/two`)?.sizeBytes, 2)
+    disk.setModifiedSync(`${deep}/two`, 1_600_000_000_123)
+    assert.equal(Math.round(disk.statusSync(`${deep}/two`)!.modifiedMs), 1_600_000_000_123)
+    assert.throws(() => disk.setModifiedSync(`${deep}/absent`, 1), { code: 'ENOENT' })
     assert.equal(disk.statusSync(deep)?.isDirectory, true)
     assert.equal(disk.statusSync(`${deep}/absent`), null)
 

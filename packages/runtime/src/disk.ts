@@ -46,6 +46,8 @@ export interface DiskSpace {
 export type OpenMode = 'read' | 'write' | 'create'
 
 export interface Disk {
+  /** Whether another thread of this process finds the same files under the same paths, by a disk of its own (`nodeRuntime`). */
+  readonly isVisibleToThreads: boolean
   openSync(path: string, mode: OpenMode): DiskFile
   /** Whole small files: checkpoints, properties. @throws ENOENT. */
   readFileSync(path: string): Uint8Array
@@ -58,6 +60,8 @@ export interface Disk {
   existsSync(path: string): boolean
   /** null when there is nothing at `path`. */
   statusSync(path: string): FileStatus | null
+  /** Sets when the file was last changed. @throws ENOENT. */
+  setModifiedSync(path: string, modifiedMs: number): void
   /** Unsorted. @throws ENOENT. */
   listSync(path: string): DiskEntry[]
   /** Creates the directory and its parents; does nothing when it exists. */

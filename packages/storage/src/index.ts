@@ -1,3 +1,4 @@
+export { defaultCleanerConfig, type CleanerConfig } from './cleaner/cleaner-config.ts'
 export { LogManager, type CreateLogOptions } from './log-manager.ts'
 export {
   defaultIntervals,

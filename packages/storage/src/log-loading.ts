@@ -216,12 +216,12 @@ class Loader<Log> {
 
   /**
    * Whether the crash took the end of a segment in whole batches, or all of it, while the next segment was spared: what follows is not what
-   * came next. Only compaction leaves a gap between two segments otherwise, though never an empty segment.
+   * came next. Only Kafka's cleaner leaves a gap between two segments, ours does not; and only below the first dirty offset.
    */
   #isEndMissing(segment: Segment, endOffset: bigint): boolean {
     const next = this.#segments.after(segment)
     if (next === undefined || endOffset >= next.baseOffset) return false
-    return segment.sizeBytes === 0 || !this.#options.config.cleanupPolicies.compact
+    return next.baseOffset > (this.#options.firstDirtyOffset ?? 0n)
   }
 
   /** Checks a segment from `position` on and cuts it at the first bad batch. */

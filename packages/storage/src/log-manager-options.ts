@@ -1,4 +1,5 @@
 import type { Clock, Disk, Logger, Random } from '@millrace/runtime'
+import type { CleanerConfig } from './cleaner/cleaner-config.ts'
 import type { LogConfig } from './log-config.ts'
 import type { PartitionLog } from './partition-log.ts'
 
@@ -73,6 +74,8 @@ export interface LogManagerOptions {
   readonly maxTransactionTimeoutMs?: number
   /** `replica.alter.log.dirs.io.max.bytes.per.second`; default no limit. */
   readonly moveBytesPerSecond?: number
+  /** Settings of the log cleaner, asked for when they are needed. Without, nothing is compacted. */
+  readonly cleaner?: () => CleanerConfig
   /** A directory went offline, also while `open` is under way. Its logs answer KAFKA_STORAGE_ERROR. */
   readonly onDirectoryFailure?: (failure: DirectoryFailure) => void
   /** A replica has moved to another directory: from now on `log` is the partition's log; the old one serves reads under way. */

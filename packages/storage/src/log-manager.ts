@@ -4,6 +4,7 @@
  */
 import { resolve as resolvePath } from 'node:path'
 import { ErrorCode, KafkaError } from '@millrace/protocol'
+import { LogCleaner } from './cleaner/log-cleaner.ts'
 import { BackgroundTasks } from './directories/background-tasks.ts'
 import { closeDirectory } from './directories/close-directory.ts'
 import { describeDirectories } from './directories/describe-directory.ts'
@@ -49,6 +50,7 @@ export class LogManager implements AsyncDisposable {
   readonly #placement: ReplicaPlacement
   readonly #configs: LogConfigs
   #tasks: BackgroundTasks | null = null
+  #cleaner: LogCleaner | null = null
   #closed: Promise<void> | null = null
   #cleanShutdownEpoch: bigint | null = null
 
@@ -122,6 +124,9 @@ export class LogManager implements AsyncDisposable {
       intervals: { ...defaultIntervals, ...intervals },
       books: this.#books,
     })
+    const { cleaner: config } = this.#options
+    if (config === undefined) return
+    this.#cleaner = new LogCleaner({ services: this.#services, books: this.#books, logger, config })
   }
 
   /** The epoch with which the broker last stopped cleanly; null when one directory says otherwise or is offline. */
@@ -220,6 +225,7 @@ export class LogManager implements AsyncDisposable {
 
   #discard(hosted: HostedLog): void {
     this.#moves.cancel(hosted)
+    this.#cleaner?.abort(hosted)
     this.#retirement.discard(hosted)
   }
 
@@ -235,6 +241,7 @@ export class LogManager implements AsyncDisposable {
       const described: HostedPartition = { topic, partition, topicId, directory, sizeBytes }
       if (isExpected(described)) continue
       this.#moves.cancel(hosted)
+      this.#cleaner?.abort(hosted)
       this.#retirement.setAside(hosted)
       this.#configs.forgetUnused(topic)
       strays.push({ ...described, directory: log.directory })
@@ -245,6 +252,11 @@ export class LogManager implements AsyncDisposable {
   /** Asks `configFor` again: for one topic, or for all when the broker's own defaults have changed. */
   updateConfig(topic?: string): void {
     this.#configs.update(topic)
+  }
+
+  /** The settings of the cleaner have changed. */
+  cleanerConfigChanged(): void {
+    this.#cleaner?.configChanged()
   }
 
   /** `cordoned.log.dirs`: absolute paths of directories that get no new logs as long as there is another one. */
@@ -277,12 +289,14 @@ export class LogManager implements AsyncDisposable {
     if (current.directory === target || future?.directory === target) return
     this.#books.requireAllOnline(`the copy of ${topic}-${partition}`)
     const { topicId } = current
+    this.#cleaner?.abort(current)
     this.#moves.start(current, this.#maker.createIn(target, { topic, partition, topicId, isFuture: true }))
   }
 
   #directoryFailed(directory: LogDirectory, error: Error, lost: readonly HostedLog[]): void {
     for (const hosted of lost) {
       this.#moves.cancel(hosted)
+      this.#cleaner?.abort(hosted)
       this.#books.delete(hosted)
       if (!hosted.isFuture) this.#placement.markLost(hosted.key)
     }
@@ -306,6 +320,7 @@ export class LogManager implements AsyncDisposable {
   }
 
   async #close(brokerEpoch: bigint): Promise<void> {
+    await this.#cleaner?.[Symbol.asyncDispose]()
     await this.#tasks?.[Symbol.asyncDispose]()
     await this.#moves[Symbol.asyncDispose]()
     await this.#purge[Symbol.asyncDispose]()

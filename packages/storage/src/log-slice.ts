@@ -70,7 +70,8 @@ export class LogSlice {
 
   /**
    * Fills `into`, which has exactly `length` bytes.
-   * @throws KafkaError NOT_LEADER_OR_FOLLOWER when the log was truncated since, OFFSET_OUT_OF_RANGE when the file is gone.
+   * @throws KafkaError NOT_LEADER_OR_FOLLOWER when the log was truncated since, or the file has gone and another has its records;
+   * OFFSET_OUT_OF_RANGE when the file has gone with them.
    */
   readSync(into: Uint8Array): void {
     this.#check()
@@ -100,6 +101,11 @@ export class LogSlice {
       throw new KafkaError(
         ErrorCode.NOT_LEADER_OR_FOLLOWER,
         `${segment.path}: was closed before ${this.start.offset} was read`,
+      )
+    if (segment.isReplaced && segment.isRemoved)
+      throw new KafkaError(
+        ErrorCode.NOT_LEADER_OR_FOLLOWER,
+        `${segment.path}: was compacted, and removed before ${this.start.offset} was read`,
       )
     if (segment.isRemoved)
       throw new KafkaError(

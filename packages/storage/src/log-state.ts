@@ -2,6 +2,7 @@
 import type { Logger } from '@millrace/runtime'
 import { LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
+import { LogCleaning } from './log-cleaning.ts'
 import { LogDurability } from './log-durability.ts'
 import { LogEnds } from './log-ends.ts'
 import { LogHealth } from './log-health.ts'
@@ -27,6 +28,7 @@ export class LogState {
   readonly durability: LogDurability
   readonly reader: LogReader
   readonly removals: SegmentRemovals
+  readonly cleaning: LogCleaning
   directory: string
   config: LogConfig
 
@@ -59,6 +61,15 @@ export class LogState {
     this.durability = new LogDurability(this)
     this.reader = new LogReader({ clock, segments, log: ends })
     this.removals = new SegmentRemovals({ clock, disk, onFailure: fail })
+    this.cleaning = new LogCleaning(this, options.firstDirtyOffset ?? null, options.onDirtyOffsetLowered ?? (() => {}))
+  }
+
+  /** The first offset of the earliest undecided transaction, at most the high watermark. */
+  lastStableOffset(): bigint {
+    const { highWatermark, logStartOffset } = this.ends
+    const unstable = this.producers.firstUnstableOffset
+    if (unstable === null || unstable >= highWatermark) return highWatermark
+    return unstable < logStartOffset ? logStartOffset : unstable
   }
 
   /** The directory was renamed. */

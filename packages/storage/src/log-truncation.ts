@@ -51,8 +51,10 @@ export function startLogOver(log: LogState, offset: bigint): void {
 }
 
 /** The log ends at its new end: so do its recovery point, the producers' state and the leader epochs' file. */
-function finishCut({ ends, segments, services, durability, reader, producers, leaderEpochs }: LogState): void {
+function finishCut(log: LogState): void {
+  const { ends, segments, services, durability, reader, producers, leaderEpochs } = log
   const { logStartOffset, logEndOffset: endOffset } = ends
+  log.cleaning.cutTo(segments.active.baseOffset)
   durability.truncatedTo(endOffset)
   reader.forgetPositions()
   durability.addSnapshot(replayLog({ producers, segments, services, logStartOffset, endOffset }))

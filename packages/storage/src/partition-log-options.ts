@@ -17,6 +17,10 @@ export interface NewPartitionLog {
   readonly producerIdExpirationMs?: number
   /** `transaction.max.timeout.ms`; default 900000. */
   readonly maxTransactionTimeoutMs?: number
+  /** From `cleaner-offset-checkpoint`; null or absent: never cleaned. */
+  readonly firstDirtyOffset?: bigint | null
+  /** A truncation has made `cleaning.firstDirtyOffset` go down: the checkpoint should say so soon. */
+  readonly onDirtyOffsetLowered?: () => void
   /** Called once, at the first write, sync or read that fails; the log then refuses everything with KAFKA_STORAGE_ERROR. */
   readonly onFailure: (error: Error) => void
 }

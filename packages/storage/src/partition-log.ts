@@ -5,6 +5,7 @@
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import { LogAppender } from './log-appender.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
+import type { LogCleaning } from './log-cleaning.ts'
 import type { LogConfig } from './log-config.ts'
 import { loadLog } from './log-loading.ts'
 import type { LogSlice, OffsetPosition } from './log-slice.ts'
@@ -32,6 +33,7 @@ export class PartitionLog {
   readonly partition: number
   readonly leaderEpochs: LeaderEpochs
   readonly producers: ProducerStates
+  readonly cleaning: LogCleaning
   readonly #state: LogState
   readonly #appender: LogAppender
 
@@ -44,6 +46,7 @@ export class PartitionLog {
     this.partition = options.partition
     this.leaderEpochs = state.leaderEpochs
     this.producers = state.producers
+    this.cleaning = state.cleaning
     this.#state = state
     this.#appender = new LogAppender(state)
   }
@@ -114,10 +117,7 @@ export class PartitionLog {
 
   /** The first offset of the earliest undecided transaction, at most the high watermark. */
   get lastStableOffset(): bigint {
-    const { highWatermark, logStartOffset } = this.#state.ends
-    const unstable = this.producers.firstUnstableOffset
-    if (unstable === null || unstable >= highWatermark) return highWatermark
-    return unstable < logStartOffset ? logStartOffset : unstable
+    return this.#state.lastStableOffset()
   }
 
   /** All below is durable. */
@@ -140,6 +140,11 @@ export class PartitionLog {
 
   get segmentCount(): number {
     return this.#state.segments.count
+  }
+
+  /** The log was closed, whether well or not. */
+  get isClosed(): boolean {
+    return this.#state.health.isClosed
   }
 
   /** Why the log is unusable; null while it is well. */

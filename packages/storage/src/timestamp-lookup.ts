@@ -1,5 +1,5 @@
 /** Finding records by their time. Source: Kafka's UnifiedLog.fetchOffsetByTimestamp, FileRecords.searchForTimestamp. */
-import { readRecords } from '@millrace/protocol'
+import { ErrorCode, KafkaError, readRecords } from '@millrace/protocol'
 import type { BufferPool } from '@millrace/runtime'
 import { BatchCursor } from './segments/batch-cursor.ts'
 import type { Segment } from './segments/segment.ts'
@@ -56,29 +56,41 @@ export async function findMaxTimestamp(
   segments: readonly Segment[],
   chunks: BufferPool,
 ): Promise<TimestampAndOffset | null> {
-  let latest: Segment | undefined
-  for (const segment of segments)
-    if (latest === undefined || segment.timestamps.max > latest.timestamps.max) latest = segment
-  if (latest === undefined) return null
-  const { max, offsetOfMax } = latest.timestamps
-  if (max < 0n) return null
+  let best: TimestampAndOffset | null = null
+  // Most often the first is all. But compaction keeps batches without records, with the timestamps of those they had.
+  const byTimestamp = segments.toSorted((a, b) => Number(b.timestamps.max - a.timestamps.max) || order(a, b))
+  for (const segment of byTimestamp) {
+    const { max, offsetOfMax } = segment.timestamps
+    const least: bigint = best?.timestamp ?? -1n
+    if (max < 0n || max < least) break
+    const start = segment.positionBelow(offsetOfMax)
+    const found: TimestampAndOffset | null =
+      (await findLatest({ segment, start, chunks }, max)) ?? (await findLatest({ segment, start: 0, chunks }, null))
+    if (found !== null && (found.timestamp > least || (found.timestamp === least && found.offset < best!.offset)))
+      best = found
+  }
+  return best
+}
+
+function order(a: Segment, b: Segment): number {
+  return a.baseOffset < b.baseOffset ? -1 : 1
+}
+
+/** The first record with this timestamp, or with the largest. */
+async function findLatest(where: Omit<Walk, 'wants'>, timestamp: bigint | null): Promise<TimestampAndOffset | null> {
   let found: TimestampAndOffset | null = null
-  await walkBatches(
-    {
-      segment: latest,
-      start: latest.positionBelow(offsetOfMax),
-      chunks,
-      wants: (cursor) => cursor.maxTimestamp === max,
-    },
-    (batch, leaderEpoch) => {
-      for (const record of readRecords(batch))
-        if (record.timestamp === max) {
-          found = { timestamp: record.timestamp, offset: record.offset, leaderEpoch }
-          break
-        }
-      return true
-    },
-  )
+  const least = (): bigint => found?.timestamp ?? -1n
+  const wants = (cursor: BatchCursor): boolean =>
+    timestamp === null ? cursor.maxTimestamp > least() : cursor.maxTimestamp === timestamp
+  await walkBatches({ ...where, wants }, (batch, leaderEpoch) => {
+    for (const record of readRecords(batch)) {
+      const isLatest = timestamp === null ? record.timestamp > least() : record.timestamp === timestamp
+      if (!isLatest) continue
+      found = { timestamp: record.timestamp, offset: record.offset, leaderEpoch }
+      if (timestamp !== null) return true
+    }
+    return false
+  })
   return found
 }
 
@@ -124,6 +136,13 @@ async function walkBatches({ segment, start, chunks, wants }: Walk, visit: Batch
       }
     }
     segment.assertWalked(cursor)
+  } catch (error) {
+    if (!segment.isRemoved) throw error
+    throw new KafkaError(
+      ErrorCode.NOT_LEADER_OR_FOLLOWER,
+      `${segment.path}: was removed while it was searched for a timestamp`,
+      { cause: error },
+    )
   } finally {
     chunks.release(buffer)
   }

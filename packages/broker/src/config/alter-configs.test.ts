@@ -134,6 +134,12 @@ test('broker settings are refused where they cannot change', () => {
     ['1', { 'num.io.threads': '3' }, /value should be at least half the current value 8/],
     ['1', { 'num.io.threads': '17' }, /value should not be greater than double the current value 8/],
     ['1', { 'log.cleaner.threads': '1000' }, /at least 1MB per cleaner thread/],
+    ['', { 'log.cleaner.threads': '0' }, /^Log cleaner threads should be at least 1$/],
+    [
+      '',
+      { 'log.cleaner.threads': '3' },
+      /^Log cleaner threads cannot be increased to more than double the current value 1$/,
+    ],
     ['x', {}, /Node id must be an integer, but it is: x/],
   ]
   for (const [name, configs, message] of cases)

@@ -154,6 +154,19 @@ function validateBrokerConfigs(config: BrokerConfig, name: string, configs: Conf
   const problems = config.problemsOfDynamic(level, configs)
   if (problems.length > 0)
     throw new KafkaError(ErrorCode.INVALID_REQUEST, `Invalid dynamic configuration: ${problems.join('; ')}`)
+  const cleanerThreads = configs.get('log.cleaner.threads')
+  if (cleanerThreads !== undefined && config.get('log.cleaner.enable'))
+    checkCleanerThreads(Number(cleanerThreads.trim()), config.get('log.cleaner.threads'))
+}
+
+/** Source: Kafka's LogCleaner.validateReconfiguration. */
+function checkCleanerThreads(wanted: number, now: number): void {
+  const refuse = (problem: string): never => {
+    throw new KafkaError(ErrorCode.INVALID_REQUEST, `Log cleaner threads ${problem}`)
+  }
+  if (wanted < 1) refuse('should be at least 1')
+  if (wanted < Math.floor(now / 2)) refuse(`cannot be reduced to less than half the current value ${now}`)
+  if (wanted > now * 2) refuse(`cannot be increased to more than double the current value ${now}`)
 }
 
 function checkThreadCount(name: string, wanted: number, now: number): void {

@@ -34,4 +34,5 @@ export { DEFAULT_MAX_DECOMPRESSED_BYTES, openRecords, readRecords, recordsSectio
 export { behindHeaderSpace, RecordBatchBuilder, type RecordBatchOptions } from './record-batch-builder.ts'
 export { RecordCursor } from './record-cursor.ts'
 export { RecordScan, scanRecords } from './record-scan.ts'
+export { writeVarint, writeVarlong } from './varint.ts'
 export type { NewRecord, RecordHeader, RecordView } from './record.ts'

@@ -78,6 +78,11 @@ export class RecordCursor {
     return true
   }
 
+  /** Behind the timestamp delta: from here on a record does not depend on the base timestamp of its batch. */
+  get afterTimestamp(): number {
+    return this.#timestampEnd
+  }
+
   /** Relative to the base timestamp of the batch. */
   timestampDelta(): bigint {
     const [at, end] = [this.#timestampAt, this.#timestampEnd]

@@ -12,6 +12,7 @@ export interface MemoryDiskOptions {
 }
 
 export class MemoryDisk implements Disk {
+  readonly isVisibleToThreads = false
   readonly #tree: FileTree
   readonly #now: () => number
   readonly #capacityBytes: number
@@ -56,6 +57,10 @@ export class MemoryDisk implements Disk {
     if (node === null) return null
     if (node instanceof DirectoryNode) return { sizeBytes: 0, modifiedMs: node.modifiedMs, isDirectory: true }
     return { sizeBytes: node.content.size, modifiedMs: node.modifiedMs, isDirectory: false }
+  }
+
+  setModifiedSync(path: string, modifiedMs: number): void {
+    this.#tree.file(path, 'utime').modifiedMs = modifiedMs
   }
 
   listSync(path: string): DiskEntry[] {

@@ -1,7 +1,7 @@
 /** The real file system. */
 
 import { closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs'
-import { renameSync, rmSync, statSync } from 'node:fs'
+import { renameSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { open, rename, rm, statfs } from 'node:fs/promises'
 import { dirname, resolve as resolvePath } from 'node:path'
 import type { Disk, DiskEntry, DiskFile, DiskSpace, FileStatus, OpenMode } from '../disk.ts'
@@ -16,6 +16,7 @@ const OPEN_FLAGS: Record<OpenMode, number> = {
 }
 
 export class NodeDisk implements Disk {
+  readonly isVisibleToThreads = true
   /** Replacements under way by path: two at once would share the temporary file. */
   readonly #replacing = new Map<string, Promise<void>>()
 
@@ -64,6 +65,10 @@ export class NodeDisk implements Disk {
     const status = statSync(path, { throwIfNoEntry: false })
     if (status === undefined) return null
     return { sizeBytes: status.size, modifiedMs: status.mtimeMs, isDirectory: status.isDirectory() }
+  }
+
+  setModifiedSync(path: string, modifiedMs: number): void {
+    utimesSync(path, modifiedMs / 1000, modifiedMs / 1000)
   }
 
   listSync(path: string): DiskEntry[] {

@@ -21,6 +21,7 @@ export interface WriteUnderWay {
 }
 
 export class SimulatedDisk implements Disk {
+  readonly isVisibleToThreads = false
   /** How long an asynchronous operation takes: uniform between these. */
   latencyMs: readonly [number, number] = [0.05, 0.5]
   /** How long a sync takes. */
@@ -116,6 +117,10 @@ export class SimulatedDisk implements Disk {
     if (node === null) return null
     if (node instanceof DirectoryNode) return { sizeBytes: 0, modifiedMs: node.modifiedMs, isDirectory: true }
     return { sizeBytes: node.content.size, modifiedMs: node.modifiedMs, isDirectory: false }
+  }
+
+  setModifiedSync(path: string, modifiedMs: number): void {
+    this.#tree.file(path, 'utime').modifiedMs = modifiedMs
   }
 
   listSync(path: string): DiskEntry[] {

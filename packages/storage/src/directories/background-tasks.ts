@@ -36,7 +36,10 @@ export class BackgroundTasks implements AsyncDisposable {
     const { services, intervals } = options
     const { clock } = services
     this.#every(intervals.retentionCheckMs, 'retention', () =>
-      this.#forEach(1, ({ log }) => void log.applyRetention(clock.now())),
+      this.#forEach(1, ({ log }) => {
+        // Of compacted logs the cleaner sees to it, between two rounds. Without a cleaner nobody does, as in Kafka.
+        if (!log.config.cleanupPolicies.compact) log.applyRetention(clock.now())
+      }),
     )
     const isNever = intervals.flushCheckMs >= Number.MAX_SAFE_INTEGER
     this.#every(isNever ? fallbackFlushCheckMs : intervals.flushCheckMs, 'flush', () => this.#flushDue())

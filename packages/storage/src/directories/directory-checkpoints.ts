@@ -1,4 +1,4 @@
-/** The three offset checkpoints of a log directory: what they said at the start, and when they are written. */
+/** The offset checkpoints of a log directory: what they said at the start, and when they are written. */
 import type { Clock, Disk, Logger } from '@millrace/runtime'
 import type { HostedLog, LogDirectory } from './log-directory.ts'
 import { CorruptCheckpointError, OffsetCheckpoint, type PartitionOffsets } from './offset-checkpoint.ts'
@@ -7,9 +7,10 @@ export interface CheckpointedOffsets {
   readonly recoveryPoints: PartitionOffsets
   readonly logStartOffsets: PartitionOffsets
   readonly highWatermarks: PartitionOffsets
+  readonly firstDirtyOffsets: PartitionOffsets
 }
 
-const checkpointNames = ['recovery-point', 'log-start-offset', 'high-watermark'] as const
+const checkpointNames = ['recovery-point', 'log-start-offset', 'high-watermark', 'cleaner'] as const
 export type CheckpointName = (typeof checkpointNames)[number]
 
 export class DirectoryCheckpoints {
@@ -28,6 +29,7 @@ export class DirectoryCheckpoints {
       'recovery-point': new OffsetCheckpoint(disk, `${path}/recovery-point-offset-checkpoint`),
       'log-start-offset': new OffsetCheckpoint(disk, `${path}/log-start-offset-checkpoint`),
       'high-watermark': new OffsetCheckpoint(disk, `${path}/replication-offset-checkpoint`),
+      cleaner: new OffsetCheckpoint(disk, `${path}/cleaner-offset-checkpoint`),
     }
   }
 
@@ -37,6 +39,7 @@ export class DirectoryCheckpoints {
       recoveryPoints: this.#read('recovery-point', 'every log is recovered from its start'),
       logStartOffsets: this.#read('log-start-offset', 'logs start at their first segment'),
       highWatermarks: this.#read('high-watermark', 'high watermarks start at the log start offsets'),
+      firstDirtyOffsets: this.#read('cleaner', 'compacted logs are cleaned from their start'),
     }
   }
 
@@ -60,7 +63,7 @@ export class DirectoryCheckpoints {
     })
   }
 
-  /** All three; each only when it changes. */
+  /** All; each only when it changes. */
   async writeAll(): Promise<void> {
     for (const name of checkpointNames) await this.write(name)
   }
@@ -84,7 +87,7 @@ export class DirectoryCheckpoints {
 
   #offsets(name: CheckpointName): PartitionOffsets {
     const offsets = new Map<string, bigint>()
-    for (const hosted of this.#directory.futures.values()) addOffset(offsets, name, hosted)
+    if (name !== 'cleaner') for (const hosted of this.#directory.futures.values()) addOffset(offsets, name, hosted)
     for (const hosted of this.#directory.logs.values()) addOffset(offsets, name, hosted)
     return offsets
   }
@@ -93,6 +96,9 @@ export class DirectoryCheckpoints {
 function addOffset(offsets: Map<string, bigint>, name: CheckpointName, { key, log }: HostedLog): void {
   if (name === 'recovery-point') offsets.set(key, log.recoveryCheckpoint)
   else if (name === 'high-watermark') offsets.set(key, log.highWatermark)
+  else if (name === 'cleaner') {
+    if (log.cleaning.firstDirtyOffset !== null) offsets.set(key, log.cleaning.firstDirtyOffset)
+  }
   // A log that starts at its first segment needs no entry; one that starts at 0 surely does.
   else if (log.logStartOffset > 0n) offsets.set(key, log.logStartOffset)
 }

@@ -117,6 +117,8 @@ async function openLog(
     recoveryPoint: offsets.recoveryPoints.get(key) ?? 0n,
     logStartOffset: offsets.logStartOffsets.get(key) ?? 0n,
     highWatermark: offsets.highWatermarks.get(key) ?? 0n,
+    firstDirtyOffset: offsets.firstDirtyOffsets.get(key) ?? null,
+    onDirtyOffsetLowered: () => directory.checkpoints.writeSoon(),
     wasCleanShutdown: directory.cleanShutdown !== null,
     trustPageCache: directory.isSameBoot,
   })

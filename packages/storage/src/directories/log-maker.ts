@@ -74,6 +74,7 @@ export class LogMaker {
       config,
       ...(producerIdExpirationMs === undefined ? undefined : { producerIdExpirationMs }),
       ...(maxTransactionTimeoutMs === undefined ? undefined : { maxTransactionTimeoutMs }),
+      onDirtyOffsetLowered: () => directory.checkpoints.writeSoon(),
       onFailure: (error) => directory.fail(error),
     })
     const hosted: HostedLog = { log, key, directory, isFuture, topicId, lastFlushMs: clock.monotonicMs() }

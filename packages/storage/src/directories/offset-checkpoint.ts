@@ -1,6 +1,6 @@
 /**
- * One offset per partition of a log directory: `recovery-point-offset-checkpoint`, `replication-offset-checkpoint` (high watermarks) and
- * `log-start-offset-checkpoint`. The text form of text-checkpoint.ts with lines `<topic> <partition> <offset>`.
+ * One offset per partition of a log directory: `recovery-point-offset-checkpoint`, `replication-offset-checkpoint` (high watermarks),
+ * `log-start-offset-checkpoint` and `cleaner-offset-checkpoint` (first dirty offsets). The text form of text-checkpoint.ts with lines `<topic> <partition> <offset>`.
  * Source: Kafka's OffsetCheckpointFile.
  */
 import { dirname } from 'node:path'

@@ -12,7 +12,7 @@ export function nextTurn(clock: Clock): Promise<void> {
 }
 
 /** Tells when it is time to let the loop run; one per piece of work, shared by its parallel parts. */
-class Pace {
+export class Pace {
   readonly #clock: Clock
   #sliceStart: number
 

@@ -104,6 +104,7 @@ export class ReplicaMoves implements AsyncDisposable {
    */
   #exchange(source: HostedLog, future: HostedLog): void {
     const { retirement, onReplaced } = this.#options
+    future.log.cleaning.takeOver(source.log.cleaning)
     retirement.discardDurably(source)
     this.#promote(future)
     onReplaced(future)

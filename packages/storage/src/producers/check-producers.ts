@@ -63,7 +63,10 @@ export function checkProducers(
     }
     if (batch.isControl) {
       const marker = readEndMarker(bytes, batch.position)
-      if (marker === null) continue
+      if (marker === null) {
+        append.appendEmptiedMarker(batch.producerEpoch, batch.maxTimestamp)
+        continue
+      }
       const completed = append.appendMarker({
         ...marker,
         epoch: batch.producerEpoch,

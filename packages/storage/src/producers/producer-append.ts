@@ -116,6 +116,12 @@ export class ProducerAppend {
     return { producerId: entry.producerId, firstOffset, lastOffset: marker.offset, isAborted: marker.isAbort }
   }
 
+  /** A marker of which compaction has left the header alone still tells the producer's epoch. Kafka makes nothing of it. */
+  appendEmptiedMarker(epoch: number, timestamp: bigint): void {
+    this.entry.useEpoch(epoch)
+    this.entry.lastTimestamp = timestamp
+  }
+
   /**
    * A marker of transaction version 2 carries a bumped epoch; an equal one is the repetition of a marker that was written already,
    * which only ever happens without an open transaction (KAFKA-19999).

@@ -24,8 +24,8 @@ export function replayBatch(producers: ProducerStates, cursor: BatchCursor): Com
   if (cursor.isControl) {
     const { baseOffset: offset, maxTimestamp: timestamp, producerEpoch: epoch } = cursor
     const marker = readEndMarker(cursor.readWholeSync(new Uint8Array(cursor.sizeBytes)), 0)
-    if (marker === null) return null
-    completed = append.appendMarker({ ...marker, epoch, offset, timestamp, transactionVersion: 0 })
+    if (marker === null) append.appendEmptiedMarker(epoch, timestamp)
+    else completed = append.appendMarker({ ...marker, epoch, offset, timestamp, transactionVersion: 0 })
   } else
     append.appendData({
       epoch: cursor.producerEpoch,

@@ -57,6 +57,13 @@ export class SegmentList {
     return this.#segments.slice(Math.max(0, this.#indexBelow(offset)))
   }
 
+  /** Those with offsets in [from, to); the first may begin before `from`. */
+  between(from: bigint, to: bigint): Segment[] {
+    if (from >= to) return []
+    const end = this.#segments.findIndex(({ baseOffset }) => baseOffset >= to)
+    return this.#segments.slice(Math.max(0, this.#indexBelow(from)), end < 0 ? undefined : end)
+  }
+
   #indexBelow(offset: bigint): number {
     let low = 0
     let high = this.#segments.length - 1

@@ -4,6 +4,7 @@ import type { Segment } from './segment.ts'
 
 interface Removal {
   readonly segment: Segment
+  readonly snapshot: string | null
   timer: Timer | null
 }
 
@@ -21,18 +22,30 @@ export class SegmentRemovals {
 
   /** Renames the segment's files now and removes them, and `snapshot`, which is renamed already, after `delayMs`. */
   add(segment: Segment, snapshot: string | null, delayMs: number): void {
+    this.#finishEarlier(segment)
     if (segment.exists) segment.changeState('deleted')
-    const removal: Removal = { segment, timer: null }
+    const removal: Removal = { segment, snapshot, timer: null }
     removal.timer = this.#clock.after(delayMs, () => {
-      this.#pending.delete(removal)
       try {
-        segment.removeFiles()
-        if (snapshot !== null) this.#disk.removeSync(snapshot)
+        this.#remove(removal)
       } catch (error) {
         this.#onFailure(error as Error)
       }
     })
     this.#pending.add(removal)
+  }
+
+  /** A log that is cleaned often has more than one segment of a name to remove: there can be only one of them at a time. */
+  #finishEarlier({ baseOffset }: Segment): void {
+    for (const removal of this.#pending) if (removal.segment.baseOffset === baseOffset) this.#remove(removal)
+  }
+
+  #remove(removal: Removal): void {
+    const { segment, snapshot, timer } = removal
+    timer?.cancel()
+    this.#pending.delete(removal)
+    segment.removeFiles()
+    if (snapshot !== null) this.#disk.removeSync(snapshot)
   }
 
   movedTo(directory: string): void {

@@ -34,12 +34,21 @@ export function rollSegment(log: LogState, baseOffset: bigint): Segment {
   return segment
 }
 
-/** Out of the list and renamed at once; the files go when readers have had time to finish. */
-export function removeSegments(log: LogState, segments: readonly Segment[]): void {
+/**
+ * Out of the list and renamed at once; the files go when readers have had time to finish. `replacedAt`: one that begins there takes their place,
+ * and so the records, and the snapshot of that offset, are not lost.
+ */
+export function removeSegments(
+  log: LogState,
+  segments: readonly Segment[],
+  { replacedAt = null }: { readonly replacedAt?: bigint | null } = {},
+): void {
   for (const segment of segments) {
     log.segments.remove(segment)
     log.durability.forget(segment)
-    const snapshot = log.producers.markSnapshotDeleted(segment.baseOffset)
+    segment.isReplaced = replacedAt !== null
+    const keepsSnapshot = segment.baseOffset === replacedAt
+    const snapshot = keepsSnapshot ? null : log.producers.markSnapshotDeleted(segment.baseOffset)
     log.removals.add(segment, snapshot, log.config.fileDeleteDelayMs)
   }
   log.reader.forgetPositions()

@@ -48,6 +48,11 @@ export interface RollQuestion {
   readonly config: LogConfig
 }
 
+/** The active segment is not compacted: it must not keep records back for longer than they may stay uncompacted. Source: LogConfig.maxSegmentMs. */
+function rollAfterMs({ cleanupPolicies, maxCompactionLagMs, segmentMs }: LogConfig): number {
+  return cleanupPolicies.compact && maxCompactionLagMs > 0 ? Math.min(maxCompactionLagMs, segmentMs) : segmentMs
+}
+
 /** Invariant: writtenBytes ≤ sizeBytes; the file holds at least `writtenBytes` bytes, whole batches with ascending offsets. */
 export class Segment {
   readonly baseOffset: bigint
@@ -61,6 +66,8 @@ export class Segment {
   truncations = 0
   /** The files are gone, or about to go: nothing may create them again. */
   isRemoved = false
+  /** Another segment has taken its place: what is not here any more can be found there. */
+  isReplaced = false
   /** Reads were fast when last measured, so the page cache has it. */
   isWarm: boolean
   /** What was there when this process opened the segment; all behind it was written by this process. */
@@ -148,7 +155,7 @@ export class Segment {
     if (this.sizeBytes > 0) {
       const first = this.timestamps.first()
       const waitedMs = first === null ? nowMs - this.#createdMs : Number(maxTimestamp - first)
-      if (waitedMs > config.segmentMs - this.jitterMs) return true
+      if (waitedMs > rollAfterMs(config) - this.jitterMs) return true
     }
     return (
       this.offsetIndex.isFull(config.segmentIndexBytes) ||
