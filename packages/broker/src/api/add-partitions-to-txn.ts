@@ -3,6 +3,7 @@
  * the partitions are in them (KIP-890).
  */
 import { AddPartitionsToTxn, ErrorCode, type Request, type ResponseInput } from '@millrace/protocol'
+import { isInternalTopic } from '../controller/topic-names.ts'
 import type { TopicPartition } from '../coordinators/transactions/partition-set.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
@@ -49,16 +50,19 @@ async function addOne(transaction: OneTransaction, context: RequestContext): Pro
   }))
 }
 
-/** An error code for each partition. One that does not exist keeps all from being added. */
+/** An error code for each partition. One that does not exist, or is not for clients, keeps all from being added. */
 async function answerFor(
   transaction: OneTransaction,
   partitions: readonly TopicPartition[],
   { version, broker }: RequestContext,
 ): Promise<readonly number[]> {
   const { image } = broker.metadata
-  const exist = partitions.map(({ topic, partition }) => image.partition(topic, partition) !== undefined)
-  if (exist.includes(false))
-    return exist.map((exists) => (exists ? ErrorCode.OPERATION_NOT_ATTEMPTED : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION))
+  const problems = partitions.map(({ topic, partition }) => {
+    if (version < firstBatchedVersion && isInternalTopic(topic)) return ErrorCode.TOPIC_AUTHORIZATION_FAILED
+    return image.partition(topic, partition) === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.NONE
+  })
+  if (problems.some((problem) => problem !== ErrorCode.NONE))
+    return problems.map((problem) => (problem === ErrorCode.NONE ? ErrorCode.OPERATION_NOT_ATTEMPTED : problem))
   const { transactionalId, producerId, producerEpoch, verifyOnly } = transaction
   const { transactions } = broker.coordinators
   const forAll = (errorCode: number) => partitions.map(() => fencedFor(errorCode, version, fencesSince))

@@ -308,6 +308,17 @@ test('AddPartitionsToTxn adds all or none, and verifies without adding', async (
   const { broker, client, identity } = await begin()
   await using _ = broker
   assert.deepEqual(await add(client, 3, identity, [0, 9]), ['OPERATION_NOT_ATTEMPTED', 'UNKNOWN_TOPIC_OR_PARTITION'])
+  const internal = await client.ask(AddPartitionsToTxn, 3, {
+    transactions: [],
+    v3AndBelowTransactionalId: transactionalId,
+    v3AndBelowProducerId: identity.producerId,
+    v3AndBelowProducerEpoch: identity.producerEpoch,
+    v3AndBelowTopics: ['t', '__consumer_offsets'].map((name) => ({ name, partitions: [0] })),
+  })
+  assert.deepEqual(
+    internal.resultsByTopicV3AndBelow.map(({ resultsByPartition: [result] }) => errorName(result!.partitionErrorCode)),
+    ['OPERATION_NOT_ATTEMPTED', 'TOPIC_AUTHORIZATION_FAILED'],
+  )
   const ask = async (verifyOnly: boolean, ids: readonly string[]) => {
     const { resultsByTransaction } = await client.ask(AddPartitionsToTxn, 5, {
       transactions: ids.map((id) => ({

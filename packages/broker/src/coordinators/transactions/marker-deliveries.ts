@@ -75,7 +75,8 @@ class Delivery {
   #timer: Timer | null = null
   #retryMs = firstRetryMs
   #isStopped = false
-  /** Errors told in the log already. */
+  #hasTold = false
+  /** Refusals of markers told in the log already. */
   readonly #told = new Set<number>()
 
   constructor(transaction: Transaction, options: MarkerDeliveriesOptions, onCompleted: () => void) {
@@ -117,8 +118,14 @@ class Delivery {
       }
     } catch (error) {
       if (this.#isStopped) return
-      const { transactionalId } = this.#transaction
-      this.#options.logger.warn('a transaction cannot be completed yet', { transactionalId, error })
+      if (!this.#hasTold) {
+        const { transactionalId } = this.#transaction
+        this.#options.logger.warn('a transaction cannot be completed yet; it will be tried again', {
+          transactionalId,
+          error,
+        })
+      }
+      this.#hasTold = true
     }
     this.#timer = this.#options.clock.after(this.#retryMs, () => {
       this.#timer = null
