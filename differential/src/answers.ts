@@ -1,0 +1,155 @@
+/** Holds two answers against each other, field by field along the declaration. */
+import { isDeepStrictEqual } from 'node:util'
+import type { AnyField, Shape } from '@millrace/protocol'
+import { batchesIn } from './batches.ts'
+import type { Id, Identities } from './identities.ts'
+
+export interface Difference {
+  /** Like `topics[0].partitions[1].errorCode`. */
+  readonly path: string
+  readonly kafka: unknown
+  readonly ours: unknown
+}
+
+/** What each broker chooses for itself; both must choose consistently. */
+const identityFields = new Set([
+  'memberId',
+  'leader',
+  'producerId',
+  'previousProducerId',
+  'nextProducerId',
+  'topicId',
+  'clusterId',
+])
+/** Clocks differ; that a time is given or is not (-1, 0) must not. */
+const timeFields =
+  /^(logAppendTimeMs|lastTimestamp|transactionStartTimeMs|transactionStartTimestampMs|transactionLastUpdateTimestampMs|commitTimestamp|expireTimestamp|currentStateTimestamp|assignmentTimestamp|createTimestamp|writeTimestamp|timestamp)$/
+/** Not compared: how the brokers are reached. */
+const unequalFields = new Set(['throttleTimeMs', 'port', 'host', 'clientHost'])
+/** Lists that come out of a hash map in Kafka, by message and path without indexes. */
+const unorderedLists = new Set([
+  'JoinGroup response members',
+  'DescribeGroups response groups.members',
+  'ListGroups response groups',
+  'ListOffsets response topics.partitions',
+  'DeleteGroups response results',
+  'OffsetFetch response topics',
+  'OffsetFetch response topics.partitions',
+  'OffsetFetch response groups.topics',
+  'OffsetFetch response groups.topics.partitions',
+  'ListTransactions response transactionStates',
+  'ListTransactions response unknownStateFilters',
+  'DescribeTransactions response transactionStates.topics',
+  'DescribeTransactions response transactionStates.topics.partitions',
+  'DescribeProducers response topics.partitions.activeProducers',
+  'AddPartitionsToTxn response resultsByTransaction.topicResults',
+  'AddPartitionsToTxn response resultsByTransaction.topicResults.resultsByPartition',
+  'AddPartitionsToTxn response resultsByTopicV3AndBelow',
+  'AddPartitionsToTxn response resultsByTopicV3AndBelow.resultsByPartition',
+  'GroupMetadata value members',
+  'TransactionLog value transactionPartitions',
+  'TransactionLog value transactionPartitions.partitionIds',
+])
+
+export class AnswerComparison {
+  readonly differences: Difference[] = []
+  readonly #message: string
+  readonly #identities: Identities
+
+  constructor(message: string, identities: Identities) {
+    this.#message = message
+    this.#identities = identities
+  }
+
+  /** Adds what differs to `differences`. Returns the answer with names for ids: Kafka's where the two differ. */
+  struct(fields: Shape, kafka: object, ours: object, path = ''): Record<string, unknown> {
+    const named: Record<string, unknown> = {}
+    for (const [name, field] of Object.entries(fields)) {
+      const [one, other] = [kafka[name as never] as unknown, ours[name as never] as unknown]
+      named[name] = this.#value(field, name, one, other, path === '' ? name : `${path}.${name}`)
+    }
+    return named
+  }
+
+  #value(field: AnyField, name: string, kafka: unknown, ours: unknown, path: string): unknown {
+    if (kafka === null || ours === null || kafka === undefined || ours === undefined) {
+      if (kafka !== ours) this.#differs(path, kafka, ours)
+      return kafka
+    }
+    if (field.kind === 'array') return this.#list(field.element!, name, kafka as unknown[], ours as unknown[], path)
+    if (field.kind === 'struct') return this.struct(field.fields!, kafka as object, ours as object, path)
+    if (field.kind === 'records') {
+      const one = batchesIn(kafka as Uint8Array, 'kafka', this.#identities)
+      const other = batchesIn(ours as Uint8Array, 'ours', this.#identities)
+      if (!isDeepStrictEqual(one, other)) this.#differs(path, one, other)
+      return one
+    }
+    if (kafka instanceof Uint8Array && ours instanceof Uint8Array) {
+      if (Buffer.compare(kafka, ours) !== 0) this.#differs(path, hex(kafka), hex(ours))
+      return kafka
+    }
+    if (identityFields.has(name)) return this.#identity(name, kafka as Id, ours as Id, path)
+    if (unequalFields.has(name)) return kafka
+    if (timeFields.test(name)) {
+      if (isTime(kafka) !== isTime(ours) || (!isTime(kafka) && kafka !== ours)) this.#differs(path, kafka, ours)
+      return kafka
+    }
+    if (kafka !== ours) this.#differs(path, kafka, ours)
+    return kafka
+  }
+
+  #identity(name: string, kafka: Id, ours: Id, path: string): Id {
+    const isNone = (id: Id) => id === '' || id === -1n || id === 'AAAAAAAAAAAAAAAAAAAAAA'
+    if (isNone(kafka) || isNone(ours)) {
+      if (kafka !== ours) this.#differs(path, kafka, ours)
+      return kafka
+    }
+    const named = this.#identities.nameOf(kafka, ours, name)
+    if (named !== null) return named
+    this.#differs(path, this.#identities.describe(kafka, 'kafka'), this.#identities.describe(ours, 'ours'))
+    return kafka
+  }
+
+  #list(element: AnyField, name: string, kafka: unknown[], ours: unknown[], path: string): unknown[] {
+    if (unorderedLists.has(`${this.#message} ${path.replaceAll(/\[\d+\]/g, '')}`)) {
+      kafka = this.#sorted(element, kafka, 'kafka')
+      ours = this.#sorted(element, ours, 'ours')
+    }
+    if (kafka.length !== ours.length) {
+      this.#differs(path, kafka, ours)
+      return kafka
+    }
+    return kafka.map((one, index) => this.#value(element, name, one, ours[index], `${path}[${index}]`))
+  }
+
+  /** By content; ids that are not paired yet do not count. */
+  #sorted(element: AnyField, list: readonly unknown[], side: 'kafka' | 'ours'): unknown[] {
+    const keyed = list.map((value) => ({ value, key: JSON.stringify(this.#keyOf(element, '', value, side)) }))
+    return keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)).map(({ value }) => value)
+  }
+
+  #keyOf(field: AnyField, name: string, value: unknown, side: 'kafka' | 'ours'): unknown {
+    if (value === null || value === undefined) return null
+    if (identityFields.has(name)) return this.#identities.describe(value as Id, side)
+    if (unequalFields.has(name) || timeFields.test(name)) return '?'
+    if (field.kind === 'array')
+      return (value as unknown[]).map((one) => JSON.stringify(this.#keyOf(field.element!, name, one, side))).sort()
+    if (field.kind === 'struct')
+      return Object.entries(field.fields!).map(([key, part]) => this.#keyOf(part, key, value[key as never], side))
+    if (value instanceof Uint8Array) return hex(value)
+    return typeof value === 'bigint' ? String(value) : value
+  }
+
+  #differs(path: string, kafka: unknown, ours: unknown): void {
+    this.differences.push({ path, kafka, ours })
+  }
+}
+
+/** A time of today, as opposed to 0 and -1. */
+function isTime(value: unknown): boolean {
+  return BigInt(value as bigint) > 1_000_000_000_000n
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}

@@ -1,0 +1,6 @@
+import type { Scenario } from '../scenario.ts'
+import { classicGroups } from './classic-groups.ts'
+import { transactions } from './transactions.ts'
+import { offsets } from './offsets.ts'
+
+export const scenarios: readonly Scenario[] = [...classicGroups, ...offsets, ...transactions]
