@@ -121,6 +121,20 @@ test('a static member that comes back while assignments are made begins a rebala
   assert.deepEqual([joinOf(join).generationId, joinOf(back).generationId], [2, 2])
 })
 
+test('a static member that comes back must ask for its assignment as the old one had to', async () => {
+  const { under, leader } = await group(false)
+  leader.sync({ assignments: [] })
+  await under.time.advance(0)
+  const back = new ClassicClient(under, { instance: 'b' })
+  assert.equal((await answered(under, back.join())).error, 'NONE')
+  for (let seconds = 0; seconds < 30; seconds += 5) {
+    back.heartbeat()
+    leader.heartbeat()
+    await under.time.advance(5000)
+  }
+  assert.equal(groupOf(under).staticMemberId('b'), undefined)
+})
+
 test('two processes with one instance: the later one stays', async () => {
   const { under, follower } = await group()
   const waiting = follower.join({ protocols: [protocol('range', 'changed')] })
