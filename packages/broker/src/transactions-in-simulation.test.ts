@@ -67,10 +67,10 @@ class Producer {
   readonly sizes = new Map<number, number>()
   #number = 0
 
-  constructor(world: SimulatedBroker, index: number) {
+  constructor(world: SimulatedBroker, index: number, isV2: boolean) {
     this.#world = world
     this.#id = `p${index}`
-    this.#isV2 = index % 2 === 0
+    this.#isV2 = isV2
   }
 
   get id(): string {
@@ -293,17 +293,27 @@ const seeds = only === undefined ? [1, 2, 3, 4, 5, 6] : [Number(only)]
 
 for (const seed of seeds)
   test(`seed ${seed}: a transaction is whole or not there, through every crash`, async () => {
-    const world = new SimulatedBroker(seed, {
-      'log.flush.interval.messages': 1,
-      'offsets.topic.num.partitions': 2,
-      'transaction.state.log.num.partitions': 2,
-      'transaction.abort.timed.out.transaction.cleanup.interval.ms': 500,
-    })
+    const transactionVersion = seed % 3
+    const world = new SimulatedBroker(
+      seed,
+      {
+        'log.flush.interval.messages': 1,
+        'offsets.topic.num.partitions': 2,
+        'transaction.state.log.num.partitions': 2,
+        'transaction.abort.timed.out.transaction.cleanup.interval.ms': 500,
+      },
+      { 'transaction.version': transactionVersion },
+    )
     const { sim } = world
     const { random } = sim
     await world.start()
     await world.createTopic('t', partitions.length, { 'segment.bytes': String(1 << 20) })
-    const producers = Array.from({ length: producersCount }, (_, index) => new Producer(world, index))
+    const producers = Array.from(
+      { length: producersCount },
+      (_, index) =>
+        // The old protocol can always be spoken.
+        new Producer(world, index, transactionVersion === 2 && index > 0),
+    )
     const live = partitions.map((index) => new CommittedReader(index))
     let isUp = true
 

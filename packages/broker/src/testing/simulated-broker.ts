@@ -6,7 +6,7 @@ import { connectToBroker, type BrokerConnection } from '@millrace/network'
 import { CreateTopics, errorName } from '@millrace/protocol'
 import { silentLogger } from '@millrace/runtime'
 import { simulation, type Simulation, type SimulatedHost } from '@millrace/runtime/testing'
-import { Broker } from '../broker.ts'
+import { Broker, type BrokerOptions } from '../broker.ts'
 import { BrokerConfig } from '../config/broker-config.ts'
 import type { PropertyInput } from '../config/properties.ts'
 
@@ -17,12 +17,18 @@ export class SimulatedBroker {
   readonly sim: Simulation
   readonly host: SimulatedHost
   readonly #configs: Readonly<Record<string, PropertyInput>>
+  readonly #featureLevels: NonNullable<BrokerOptions['featureLevels']>
   #store = new CrashingStore()
   #tree: EmbeddedTree | null = null
   broker: Broker | null = null
 
-  constructor(seed: number, configs: Readonly<Record<string, PropertyInput>> = {}) {
+  constructor(
+    seed: number,
+    configs: Readonly<Record<string, PropertyInput>> = {},
+    featureLevels: NonNullable<BrokerOptions['featureLevels']> = {},
+  ) {
     this.#configs = configs
+    this.#featureLevels = featureLevels
     this.sim = simulation(seed)
     this.host = this.sim.host('broker')
   }
@@ -39,7 +45,9 @@ export class SimulatedBroker {
       'log.dirs': directories.join(','),
       ...this.#configs,
     })
-    this.broker = await this.run(Broker.start({ runtime, config, tree: this.#tree, logger: silentLogger }))
+    this.broker = await this.run(
+      Broker.start({ runtime, config, tree: this.#tree, logger: silentLogger, featureLevels: this.#featureLevels }),
+    )
   }
 
   async stop(): Promise<void> {
