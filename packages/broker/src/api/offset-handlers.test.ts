@@ -3,8 +3,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { EmbeddedTree } from '@millrace/coordination'
 import {
+  attributes,
   encodeRequestFrame,
   ErrorCode,
+  Fetch,
   FindCoordinator,
   OffsetCommit,
   OffsetDelete,
@@ -252,28 +254,43 @@ test('OffsetDelete refuses what does not exist, and deletes the rest', async () 
     assert.equal((await client.ask(OffsetDelete, 0, { groupId, topics: [] })).errorCode, code)
 })
 
-test('offsets are there after the broker has started again', async () => {
-  const real = nodeRuntime()
-  const runtime = { ...real, disk: new MemoryDisk({ now: () => real.clock.now() }) }
-  await using tree = await EmbeddedTree.open({ clock: runtime.clock })
-  {
-    await using broker = await TestBroker.start({ runtime, tree, configs: { 'offsets.topic.num.partitions': 2 } })
-    await broker.createTopic('t')
+for (const codec of [0, 1, 2, 3, 4])
+  test(`offsets are there after the broker has started again, compressed by codec ${codec}`, async () => {
+    const real = nodeRuntime()
+    const runtime = { ...real, disk: new MemoryDisk({ now: () => real.clock.now() }) }
+    await using tree = await EmbeddedTree.open({ clock: runtime.clock })
+    const configs = { 'offsets.topic.num.partitions': 1, 'offsets.topic.compression.codec': codec }
+    {
+      await using broker = await TestBroker.start({ runtime, tree, configs })
+      await broker.createTopic('t')
+      const client = await broker.connect()
+      await client.ask(FindCoordinator, 0, { key: 'group' })
+      for (;;) {
+        const [outcome] = await commit(client, 9, [{ name: 't', partitions: [0] }])
+        if (outcome === `t-0 ${ErrorCode.NONE}`) break
+      }
+      assert.equal(await codecOfOffsets(client), codec)
+      client.close()
+    }
+    await using broker = await TestBroker.start({ runtime, tree, configs })
     const client = await broker.connect()
-    await client.ask(FindCoordinator, 0, { key: 'group' })
     for (;;) {
-      const [outcome] = await commit(client, 9, [{ name: 't', partitions: [0] }])
-      if (outcome === `t-0 ${ErrorCode.NONE}`) break
+      const { errorCode, topics } = await client.ask(OffsetFetch, 5, { groupId: 'group', topics: null })
+      if (errorCode === ErrorCode.COORDINATOR_LOAD_IN_PROGRESS || errorCode === ErrorCode.NOT_COORDINATOR) continue
+      assert.equal(topics[0]!.partitions[0]!.committedOffset, 10n)
+      break
     }
     client.close()
-  }
-  await using broker = await TestBroker.start({ runtime, tree })
-  const client = await broker.connect()
-  for (;;) {
-    const { errorCode, topics } = await client.ask(OffsetFetch, 5, { groupId: 'group', topics: null })
-    if (errorCode === ErrorCode.COORDINATOR_LOAD_IN_PROGRESS || errorCode === ErrorCode.NOT_COORDINATOR) continue
-    assert.equal(topics[0]!.partitions[0]!.committedOffset, 10n)
-    break
-  }
-  client.close()
-})
+  })
+
+/** Of the first batch. */
+async function codecOfOffsets(client: RawClient): Promise<number> {
+  const partitions = [{ partition: 0, fetchOffset: 0n, partitionMaxBytes: 10_000 }]
+  const { responses } = await client.ask(Fetch, 11, {
+    maxWaitMs: 0,
+    minBytes: 1,
+    forgottenTopicsData: [],
+    topics: [{ topic: '__consumer_offsets', partitions }],
+  })
+  return attributes(responses[0]!.partitions[0]!.records!, 0) & 7
+}

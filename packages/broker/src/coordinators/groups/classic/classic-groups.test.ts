@@ -189,6 +189,19 @@ test('the protocol that most members prefer is chosen, among those that all supp
   )
 })
 
+test('a member may name a protocol twice', async () => {
+  const under = new GroupShardUnderTest()
+  const twice = [protocol('range'), protocol('range', 'again')]
+  const joins = [twice, [protocol('range')], twice].map((protocols) =>
+    new ClassicClient(under, { version: 3 }).join({ protocols }),
+  )
+  await under.time.advance(3 * delayMs)
+  assert.deepEqual(
+    joins.map((join) => joinOf(join).protocolName),
+    ['range', 'range', 'range'],
+  )
+})
+
 test('who has another protocol type, or no protocol in common, cannot join', async () => {
   const { under } = await stable()
   const others = [

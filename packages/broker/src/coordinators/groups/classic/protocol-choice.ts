@@ -1,16 +1,16 @@
 /** How the members of a group agree on one of their protocols (assignors). Source: Kafka's ClassicGroup.selectProtocol. */
 import type { ClassicMember, MemberProtocol } from './classic-member.ts'
 
-/** How many members support each protocol. */
+/** How many members support each protocol, however often one names it. */
 export class ProtocolCounts {
   readonly #counts = new Map<string, number>()
 
   add(protocols: readonly MemberProtocol[]): void {
-    for (const { name } of protocols) this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1)
+    for (const name of namesOf(protocols)) this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1)
   }
 
   remove(protocols: readonly MemberProtocol[]): void {
-    for (const { name } of protocols) {
+    for (const name of namesOf(protocols)) {
       const left = (this.#counts.get(name) ?? 0) - 1
       if (left > 0) this.#counts.set(name, left)
       else this.#counts.delete(name)
@@ -20,6 +20,10 @@ export class ProtocolCounts {
   of(protocol: string): number {
     return this.#counts.get(protocol) ?? 0
   }
+}
+
+function namesOf(protocols: readonly MemberProtocol[]): Set<string> {
+  return new Set(protocols.map(({ name }) => name))
 }
 
 /**
