@@ -117,6 +117,7 @@ class SharedFetch {
     const ready = this.#served.filter(({ share }) => share.isFree && share.canAcquire())
     if (ready.length === 0) return isLast || this.#failed.length === this.#request.partitions.length ? [] : null
     const minBytes = Math.min(this.#request.minBytes, this.#request.maxBytes)
+    if (!isLast && minBytes > 0 && !ready.some((served) => this.#hasMore(served))) return null
     const maxBytes = Math.min(this.#request.maxBytes, Math.max(minBytes, mostReadAheadBytes))
     const each = Math.floor(maxBytes / ready.length)
     const wanted = ready.map((served) => this.#wantedOf(served, each, minBytes))
@@ -128,6 +129,12 @@ class SharedFetch {
     if (!isLast && !isReady(reads, minBytes)) return null
     for (const { share } of ready) share.lock(this)
     return reads.map((read, position) => ({ read, ...ready[position]! }))
+  }
+
+  /** Cheaply: many may wait for the same partition. */
+  #hasMore({ share, partition: { log } }: Served): boolean {
+    const next = share.nextFetchOffset()
+    return next < (this.#request.readCommitted ? log.lastStableOffset : log.highWatermark) || next < log.logStartOffset
   }
 
   #wantedOf({ id, share, partition }: Served, mostBytes: number, minBytes: number): FetchPartition {

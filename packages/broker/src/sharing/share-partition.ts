@@ -290,9 +290,12 @@ export class SharePartition {
   }
 
   #wake(): void {
-    // Who is told may wait anew at once.
+    // Who is told may wait anew at once, and who begins to read keeps the others from it: they are told when it has ended.
     const waiters = [...this.#waiters]
-    for (const waiter of waiters) waiter()
+    for (const waiter of waiters) {
+      waiter()
+      if (this.#reader !== null) return
+    }
   }
 
   #nowMs(): number {

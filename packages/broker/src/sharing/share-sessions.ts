@@ -15,6 +15,9 @@ export interface SessionConnection {
   onClosed(listener: () => void): () => void
 }
 
+/** Over all sessions: what clients may make the broker remember. */
+const maxRememberedPartitions = 250_000
+
 export const initialShareEpoch = 0
 export const finalShareEpoch = -1
 const maxEpoch = 0x7fffffff
@@ -66,7 +69,7 @@ export interface ShareFetchSession {
 export interface ShareSessionsOptions {
   /** `group.share.max.share.sessions` */
   readonly maxSessions: number
-  /** A connection has closed and taken the member's session with it. */
+  /** The member's session is gone, with its connection or as it asked for too much. */
   readonly onMemberLost: (groupId: string, memberId: string, partitions: readonly SharedPartitionId[]) => void
 }
 
@@ -75,6 +78,8 @@ export class ShareSessions {
   readonly #sessions = new Map<string, Session>()
   /** How many there are of each group. */
   readonly #groups = new Map<string, number>()
+  /** In all sessions together. */
+  #partitionCount = 0
 
   constructor(options: ShareSessionsOptions) {
     this.#options = options
@@ -90,8 +95,8 @@ export class ShareSessions {
 
   /**
    * Makes or continues the session that a ShareFetch speaks of; one with the final epoch is left to `end`.
-   * @throws KafkaError SHARE_SESSION_NOT_FOUND, INVALID_SHARE_SESSION_EPOCH; SHARE_SESSION_LIMIT_REACHED when there is no room; INVALID_REQUEST
-   * for a first request that acknowledges.
+   * @throws KafkaError SHARE_SESSION_NOT_FOUND, INVALID_SHARE_SESSION_EPOCH; SHARE_SESSION_LIMIT_REACHED when there is no room, also for more
+   * partitions; INVALID_REQUEST for a first request that acknowledges.
    */
   open(request: ShareSessionRequest): ShareFetchSession {
     const { groupId, memberId, epoch } = request
@@ -106,10 +111,17 @@ export class ShareSessions {
       return { partitions: request.partitions, conclude: (outcomes) => outcomes }
     }
     const session = this.#continue(groupId, memberId, epoch)
+    const before = session.partitions.size
     for (const partition of request.partitions)
       if (!session.partitions.has(partitionKey(partition)))
         session.partitions.set(partitionKey(partition), { ...partition, mustTell: true })
     for (const partition of request.forgotten) session.partitions.delete(partitionKey(partition))
+    this.#partitionCount += session.partitions.size - before
+    if (this.#partitionCount > maxRememberedPartitions) {
+      this.#drop(session)
+      this.#options.onMemberLost(groupId, memberId, [...session.partitions.values()])
+      throw new KafkaError(ErrorCode.SHARE_SESSION_LIMIT_REACHED)
+    }
     const expected = session.epoch
     return {
       partitions: [...session.partitions.values()],
@@ -153,7 +165,9 @@ export class ShareSessions {
   }
 
   #create({ groupId, memberId, partitions, connection }: ShareSessionRequest): void {
-    if (this.#sessions.size >= this.#options.maxSessions) throw new KafkaError(ErrorCode.SHARE_SESSION_LIMIT_REACHED)
+    const isFull = this.#sessions.size >= this.#options.maxSessions
+    if (isFull || this.#partitionCount + partitions.length > maxRememberedPartitions)
+      throw new KafkaError(ErrorCode.SHARE_SESSION_LIMIT_REACHED)
     const session: Session = {
       groupId,
       memberId,
@@ -164,6 +178,7 @@ export class ShareSessions {
       }),
     }
     this.#sessions.set(sessionKey(groupId, memberId), session)
+    this.#partitionCount += session.partitions.size
     this.#groups.set(groupId, (this.#groups.get(groupId) ?? 0) + 1)
   }
 
@@ -174,6 +189,7 @@ export class ShareSessions {
     const key = sessionKey(groupId, memberId)
     if (this.#sessions.get(key) !== session) return false
     this.#sessions.delete(key)
+    this.#partitionCount -= session.partitions.size
     const left = this.#groups.get(groupId)! - 1
     if (left === 0) this.#groups.delete(groupId)
     else this.#groups.set(groupId, left)

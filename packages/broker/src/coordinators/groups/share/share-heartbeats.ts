@@ -107,8 +107,7 @@ export class ShareHeartbeats {
 
   /** Takes a member out of its group. */
   remove(group: ShareGroup, { id }: ShareMember): CoordinatorRecord[] {
-    const { hashes, image, sessions } = this.#context
-    sessions.ends(group.id, id)
+    const { hashes, image } = this.#context
     const hash = hashes.ofTopics(group.subscribersWith(id, null).keys(), image)
     return [...memberRemoval(group.id, id), groupEpochRecord(group.id, group.epoch + 1, hash)]
   }
@@ -122,7 +121,12 @@ export class ShareHeartbeats {
       memberEpoch: leavingEpoch,
       heartbeatIntervalMs: 0,
     }
-    return { records: this.remove(group, group.member(memberId)), response: { answer, initialization: null } }
+    return {
+      records: this.remove(group, group.member(memberId)),
+      // When they are refused the member is still there, and has to end by its session.
+      applied: () => this.#context.sessions.ends(groupId, memberId),
+      response: { answer, initialization: null },
+    }
   }
 
   /** A new group is not in the registry: its records make it. */
@@ -168,7 +172,8 @@ export class ShareHeartbeats {
   #hasUnassigned(group: ShareGroup): boolean {
     if (group.isEmpty) return false
     for (const [topicId, { name, partitions }] of group.statePartitions.initialized) {
-      if (!group.isSubscribedTo(name)) continue
+      // The name may be another topic's by now.
+      if (!group.isSubscribedTo(name) || this.#context.image.topicNameById(topicId) !== name) continue
       const assigned = new Set<number>()
       for (const target of group.targets) for (const partition of target.get(topicId) ?? []) assigned.add(partition)
       if (!isSameSet(assigned, partitions)) return true
