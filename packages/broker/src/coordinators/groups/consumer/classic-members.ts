@@ -25,7 +25,7 @@ import type { GroupClient } from '../group-part.ts'
 import type { ConsumerContext } from './consumer-context.ts'
 import type { ConsumerGroup } from './consumer-group.ts'
 import type { ConsumerLeaves } from './consumer-leaves.ts'
-import type { ClassicMembership, ConsumerMember } from './consumer-member.ts'
+import { isReconciledTo, type ClassicMembership, type ConsumerMember } from './consumer-member.ts'
 import {
   asServerError,
   decodeSubscription,
@@ -103,10 +103,12 @@ export class ClassicMembers implements ClassicProtocolServer {
     const isStale = group.target.epoch < update.epoch
     const target = { epoch: group.target.epoch, assignment: group.targetOf(changed) }
     const joining = isStale ? changed : update.reconcile(changed, target, reconciling)
+    const others = [...group.members.values()].filter(({ id }) => id !== replaced.id && id !== joining.id)
+    const isSettled = !isStale && [joining, ...others].every((member) => isReconciledTo(target.epoch, member))
     const { records, applied } = this.#context.migration.downgradeReplacing(group, {
       replaced,
       joining,
-      reason: isStale ? 'the assignment of the consumer group was stale' : null,
+      reason: isSettled ? null : 'the consumer group had not come to its assignment',
     })
     return { records: [...update.records, ...records], response: joined(joining), ...(applied && { applied }) }
   }

@@ -100,7 +100,7 @@ export class ConsumerGroup implements Group {
   }
 
   /** A static member that comes under a new id has the target of the one before. */
-  targetOf({ id, instanceId }: Pick<ConsumerMember, 'id' | 'instanceId'>): Assignment {
+  targetOf({ id, instanceId }: ConsumerMember): Assignment {
     return this.target.of(instanceId === null ? id : (this.staticMemberId(instanceId) ?? ''))
   }
 

@@ -38,8 +38,10 @@ export class ConsumerHeartbeats {
     const changed = changedBy(request, client, before)
     const hasTopicsChanged = update.changeMetadata(before, changed)
     const regexChange = update.changeRegex(before, changed, { client, engine })
-    // While a new expression is not resolved the epoch stays: it will rise when that is done.
-    update.refreshMetadata(before, changed, { bumpsEpoch: hasTopicsChanged || regexChange === 'resolved' })
+    // While a new expression is not resolved the epoch stays: it will rise when that is done. With an upgrade it always rises; in Kafka it
+    // does not for a static member that follows one of the classic protocol, and what is not assigned stays so.
+    const bumpsEpoch = hasTopicsChanged || regexChange === 'resolved' || entry.isUpgraded === true
+    update.refreshMetadata(before, changed, { bumpsEpoch })
     const target = update.updateTarget(before, changed)
     const after = update.reconcile(changed, target, {
       hasSubscriptionChanged: hasTopicsChanged || regexChange !== 'none',

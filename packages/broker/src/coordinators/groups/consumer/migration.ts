@@ -42,6 +42,8 @@ export interface MigrationOptions {
 export interface ConsumerGroupEntry {
   readonly group: ConsumerGroup
   readonly records: readonly CoordinatorRecord[]
+  /** It was a classic group: its assignment may be of before its last rebalance, or of before its topics have changed. */
+  readonly isUpgraded?: boolean
   readonly applied?: () => void
 }
 
@@ -85,7 +87,7 @@ export class Migration {
     if (group.memberCount > settings.maxSize) throw refuse('the group size exceeds the consumer group maximum size')
   }
 
-  /** All members are where they were: stable, with what they were assigned last. The member that comes will start a rebalance. */
+  /** All members are where they were: stable, with what they were assigned last. The member that comes starts a rebalance. */
   #upgrade(classic: ClassicGroup): ConsumerGroupEntry {
     const group = this.#upgraded(classic)
     const { id: groupId } = group
@@ -93,6 +95,7 @@ export class Migration {
     const { shard, timers } = this.#options
     return {
       group,
+      isUpgraded: true,
       records: [
         ...classic.tombstones(),
         ...members.map((member) => memberMetadataRecord(groupId, member)),
@@ -209,9 +212,10 @@ export class Migration {
     for (const member of members) classic.add(classicMember(member), group.protocolType)
     classic.chooseProtocol()
     try {
-      for (const member of classic.members.values()) {
-        const target = group.targetOf({ id: member.id, instanceId: member.groupInstanceId })
-        member.assignment = encodeTopicsAssigned(target, member.metadata(classic.protocol!), this.#image)
+      for (const member of members) {
+        const converted = classic.members.get(member.id)!
+        const subscription = converted.metadata(classic.protocol!)
+        converted.assignment = encodeTopicsAssigned(stillOwned(member), subscription, this.#image)
       }
     } catch (error) {
       if (!(error instanceof MalformedMessageError)) throw error
@@ -264,6 +268,17 @@ function classicMember(member: ConsumerMember): ClassicMember {
     sessionTimeoutMs: classic!.sessionTimeoutMs,
     protocols: classic!.supportedProtocols,
   })
+}
+
+/**
+ * Also what it has yet to give up. Kafka takes the target, which others may own still: if the group is upgraded again before all have joined, it
+ * gives partitions away that are being consumed.
+ */
+function stillOwned({ assigned, pendingRevocation }: ConsumerMember): Assignment {
+  const owned = new Map<string, Set<number>>()
+  for (const [topicId, epochs] of [...assigned, ...pendingRevocation])
+    owned.set(topicId, new Set([...(owned.get(topicId) ?? []), ...epochs.keys()]))
+  return owned
 }
 
 function notFound(message: string): KafkaError {
