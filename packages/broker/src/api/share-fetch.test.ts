@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ErrorCode, IncrementalAlterConfigs, Produce, ReadShareGroupStateSummary } from '@millrace/protocol'
+import {
+  ErrorCode,
+  IncrementalAlterConfigs,
+  ListOffsets,
+  Produce,
+  ReadShareGroupStateSummary,
+} from '@millrace/protocol'
 import {
   acquiredIn,
   batchOf,
@@ -173,6 +179,28 @@ test('several partitions share the limit on records; one that does not exist fai
   await on.produce(['c', 'd'], 1)
   const answer = await one.fetch({ partitions: [7], maxRecords: 3, isRecordLimit: true })
   assert.deepEqual(acquiredIn(answer).toSorted(), ['0:0-0×1', '1:0-1×1', '7!3'])
+})
+
+test('records of state that newer ones have made useless are deleted', async () => {
+  await using on = await scene({
+    configs: {
+      'share.coordinator.snapshot.update.records.per.snapshot': 1,
+      'share.coordinator.state.topic.prune.interval.ms': 10,
+    },
+  })
+  const one = await on.member('one')
+  const earliest = async (): Promise<bigint> => {
+    const { topics } = await on.client.ask(ListOffsets, 7, {
+      replicaId: -1,
+      topics: [{ name: '__share_group_state', partitions: [{ partitionIndex: 0, timestamp: -2n }] }],
+    })
+    return topics[0]!.partitions[0]!.offset
+  }
+  for (let offset = 0; (await earliest()) < 4n; offset++) {
+    await on.produce(['a'])
+    await one.fetch({ maxWaitMs: 20_000 })
+    assert.deepEqual(await one.acknowledge([`${offset}:1`]), [ErrorCode.NONE, ErrorCode.NONE])
+  }
 })
 
 test('with the feature off share groups are not served', async () => {

@@ -139,7 +139,7 @@ async function readAll(
       minBytes: request.minBytes,
       maxBytes: Math.min(request.maxBytes, config.get('fetch.max.bytes'), responseMemory.available()),
       maxRecords: request.maxRecords,
-      batchSize: request.batchSize,
+      batchSize: Math.max(1, request.batchSize),
       mode: request.shareAcquireMode === recordLimitMode ? 'record-limit' : 'batch-optimized',
       readCommitted: sharing.readsCommitted(member.groupId),
       onHurry: (listener) => context.connection.onHurry(listener),

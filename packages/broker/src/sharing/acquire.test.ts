@@ -71,6 +71,17 @@ test('batch-optimized mode takes the batch whole in which the limit lies', () =>
   assert.equal(take(new InFlightWindow(0n), logOf(4, 4, 4), { maxRecords: 5 }), '0-7×1')
 })
 
+test('a batch of very many records is taken in parts', () => {
+  const window = new InFlightWindow(0n)
+  const log = logOf(25_000, 10)
+  const asked = { maxRecords: 10, maxInFlight: 100_000 }
+  assert.equal(take(window, log, asked), '0-10009×1')
+  assert.equal(window.nextFetchOffset(), 10_010n)
+  assert.equal(take(window, log, asked), '10010-20019×1')
+  assert.equal(take(window, log, { ...asked, mode: 'record-limit' }), '20020-20029×1')
+  assert.equal(take(window, log, asked), '20030-24999×1')
+})
+
 test('record-limit mode takes no record more, and the rest of the batch is next', () => {
   const window = new InFlightWindow(0n)
   assert.equal(take(window, logOf(4, 4, 4), { mode: 'record-limit', maxRecords: 5 }), '0-4×1')

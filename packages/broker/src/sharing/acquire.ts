@@ -45,6 +45,9 @@ export interface AcquiredRange {
 /** Never fewer deliveries than this before a batch is cut up. */
 const leastDeliveriesBeforeThrottling = 2
 
+/** A batch of more offsets than this beyond what was asked for is taken in parts: a small compressed batch may hold millions of records. */
+const mostBeyond = 10_000n
+
 function throttleFrom(maxDeliveryCount: number): number {
   return Math.max(leastDeliveriesBeforeThrottling, Math.ceil(maxDeliveryCount / 2))
 }
@@ -228,7 +231,9 @@ class Acquisition {
     let end = last
     if (BigInt(this.#left) < last - first + 1n) {
       // With a gap before a batch that was persisted, the batch of the log may reach into that one.
-      end = this.#endOfBatchHolding(first + BigInt(this.#left) - 1n)
+      const wanted = first + BigInt(this.#left) - 1n
+      end = this.#endOfBatchHolding(wanted)
+      if (end > wanted + mostBeyond) end = wanted + mostBeyond
       if (window.hasUnreadGap && end > last) end = last
     }
     const size = Number(end - first) + 1
