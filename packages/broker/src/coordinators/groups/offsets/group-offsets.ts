@@ -43,7 +43,12 @@ export class GroupOffsets implements GroupPart {
   registerReplay(replayers: Replayers): void {
     replayers.on(OffsetCommitRecord, (key, value, { offset, transaction }) => {
       if (value === null) this.#delete(key)
-      else this.#store(key, committedOffsetOf(value, offset), transaction?.producerId ?? null)
+      else
+        this.#store(
+          key,
+          committedOffsetOf(this.#withSharedId(key.topic, value), offset),
+          transaction?.producerId ?? null,
+        )
     })
     replayers.on(LegacyOffsetCommitRecord, (key, value, { offset }) => {
       if (value === null) this.#delete(key)
@@ -126,6 +131,12 @@ export class GroupOffsets implements GroupPart {
     const records = expiredOffsets(groups, this, expiry)
     if (records.length > 0) shard.logger.info('offsets and groups expire', { tombstones: records.length })
     return { records, isAtomic: false, response: undefined }
+  }
+
+  /** A million offsets need not have a text of their own for the ids of their topics. */
+  #withSharedId<V extends { readonly topicId: string }>(topic: string, value: V): V {
+    const known = this.#context.shard.image.topics.get(topic)?.id
+    return known === value.topicId ? { ...value, topicId: known } : value
   }
 
   #store({ group, topic, partition }: PartitionOfGroup, offset: CommittedOffset, producerId: bigint | null): void {
