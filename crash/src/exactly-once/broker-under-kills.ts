@@ -39,8 +39,12 @@ export class BrokerUnderKills implements AsyncDisposable {
   }
 }
 
-/** What would only make the run longer is shortened: the wait for more members, and the scan for transactions that took too long. */
+/** What would only make the run longer is shortened: waiting for more members, for dead ones, and for transactions that take too long. */
 const properties = {
   'group.initial.rebalance.delay.ms': '500',
+  'group.consumer.min.session.timeout.ms': '6000',
+  'group.consumer.session.timeout.ms': '6000',
+  'group.consumer.min.heartbeat.interval.ms': '1000',
+  'group.consumer.heartbeat.interval.ms': '1000',
   'transaction.abort.timed.out.transaction.cleanup.interval.ms': '2000',
 }

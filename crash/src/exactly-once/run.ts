@@ -15,6 +15,7 @@ import {
 import { BrokerUnderKills } from './broker-under-kills.ts'
 import { ClusterView } from './cluster-view.ts'
 import { committedValues } from './committed-values.ts'
+import type { Copier, GroupProtocol } from './copiers/copier.ts'
 import { franzGoCopier } from './copiers/franz-go.ts'
 import { javaCopier } from './copiers/java.ts'
 import { carelessCopier, librdkafkaCopier } from './copiers/librdkafka.ts'
@@ -32,6 +33,8 @@ const { values: options } = parseArgs({
     'copier-kills': { type: 'string', default: '10' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     broker: { type: 'string', default: millraceByNpmStart.name },
+    /** classic, consumer, or mixed: librdkafka is a classic member among members of the other protocol. */
+    'group-protocol': { type: 'string', default: 'classic' },
     /** One of the copiers does without transactions: the run must fail. */
     careless: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
@@ -45,7 +48,7 @@ if (kind === undefined)
   throw new Error(`--broker: expected one of ${kinds.map(({ name }) => name).join(', ')}, got ${options.broker}`)
 const records = Number(options.records)
 const partitions = Number(options.partitions)
-const copiers = [javaCopier, franzGoCopier, options.careless ? carelessCopier : librdkafkaCopier]
+const copiers = [franzGoCopier, options.careless ? carelessCopier : librdkafkaCopier, javaCopier]
 const kills = planKills({
   seed: Number(options.seed),
   brokerKills: Number(options['broker-kills']),
@@ -55,7 +58,7 @@ const kills = planKills({
 const inputTopic = 'exactly-once-input'
 const outputTopic = 'exactly-once-output'
 const group = 'exactly-once'
-const transactionSize = 200
+const transactionSize = 50
 const transactionTimeoutMs = 15_000
 const pollMs = 50
 /** The copying goes no further. */
@@ -91,15 +94,20 @@ console.log(`${secondsNow()} s: the input is there`)
 
 const job = { bootstrap, inputTopic, outputTopic, group, transactionSize, transactionTimeoutMs }
 const running = copiers.map(
-  (copier) => new SupervisedCopier(copier, { ...job, transactionalId: `copier-${copier.name}` }),
+  (copier) =>
+    new SupervisedCopier(copier, {
+      ...job,
+      transactionalId: `copier-${copier.name}`,
+      groupProtocol: groupProtocolOf(copier),
+    }),
 )
 let copierKills = 0
 const problems: string[] = []
 try {
-  // The first takes longest to start: it would find nothing left to do in a short run.
-  running[0]!.start()
-  await untilCopied(1)
-  for (const copier of running.slice(1)) copier.start()
+  for (const copier of running) {
+    copier.start()
+    await untilCopied(1)
+  }
   for (const kill of kills) {
     await untilCopied(kill.at * records)
     await carryOut(kill)
@@ -136,6 +144,13 @@ console.log({ ...verdict, problems: problems.length })
 if (options.verbose) console.log(describe())
 console.log(`${problems.length === 0 ? 1 : 0} passed, ${problems.length === 0 ? 0 : 1} failed`)
 process.exitCode = problems.length === 0 ? 0 : 1
+
+function groupProtocolOf(copier: Copier): GroupProtocol {
+  const chosen = options['group-protocol']
+  if (chosen === 'mixed') return copier === librdkafkaCopier ? 'classic' : 'consumer'
+  if (chosen === 'classic' || chosen === 'consumer') return chosen
+  throw new Error(`--group-protocol: expected classic, consumer or mixed, got ${chosen}`)
+}
 
 /** As the group's committed offsets tell. @throws Error when nothing moves for too long. */
 async function untilCopied(wanted: number): Promise<void> {

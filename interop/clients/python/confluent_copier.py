@@ -9,6 +9,7 @@ import json
 import os
 import random
 import sys
+import time
 import traceback
 import uuid
 
@@ -20,6 +21,8 @@ for name in ("bootstrap", "input", "output", "group", "transactional-id"):
 parser.add_argument("--transaction-size", type=int, default=200)
 parser.add_argument("--transaction-timeout", type=int, default=15000)
 parser.add_argument("--abort-one-in", type=int, default=8)
+parser.add_argument("--pause", type=int, default=50, help="ms between transactions")
+parser.add_argument("--group-protocol", choices=["classic", "consumer"], default="classic")
 parser.add_argument("--careless", action="store_true")
 options = parser.parse_args()
 
@@ -34,14 +37,16 @@ base = {
     "metadata.recovery.strategy": "none",
     "log_level": 3,
 }
+membership = {
+    "classic": {"partition.assignment.strategy": "range", "session.timeout.ms": 6000, "heartbeat.interval.ms": 1000},
+    "consumer": {"group.protocol": "consumer", "group.remote.assignor": "range"},
+}
 consumer = Consumer(
     {
         **base,
+        **membership[options.group_protocol],
         "group.id": options.group,
         "group.instance.id": options.transactional_id,
-        "partition.assignment.strategy": "range",
-        "session.timeout.ms": 6000,
-        "heartbeat.interval.ms": 1000,
         "isolation.level": "read_committed",
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
@@ -63,9 +68,13 @@ def note_rebalance(_consumer, _partitions):
 def go_back():
     """To what is committed: records read and not copied are read again."""
     committed = consumer.committed(consumer.assignment(), TIMEOUT)
-    consumer.assign(
-        [TopicPartition(p.topic, p.partition, p.offset if p.offset >= 0 else OFFSET_BEGINNING) for p in committed]
-    )
+    places = [TopicPartition(p.topic, p.partition, p.offset if p.offset >= 0 else OFFSET_BEGINNING) for p in committed]
+    if options.group_protocol == "classic":
+        consumer.assign(places)
+    else:
+        # Only the coordinator assigns. A partition that cannot be sought yet ends the program.
+        for place in places:
+            consumer.seek(place)
 
 
 def again(step, *arguments):
@@ -138,6 +147,7 @@ def copy_for_ever():
         elif messages and (copy_carelessly if options.careless else copy)(messages):
             total += len(messages)
             print(json.dumps({"totalProcessed": total}, separators=(",", ":")), flush=True)
+        time.sleep(options.pause / 1000)
 
 
 try:

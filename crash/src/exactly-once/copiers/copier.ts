@@ -1,10 +1,13 @@
 /** A foreign client that copies one topic into another in transactions, offsets and records together. */
 
+export type GroupProtocol = 'classic' | 'consumer'
+
 export interface CopyJob {
   readonly bootstrap: string
   readonly inputTopic: string
   readonly outputTopic: string
   readonly group: string
+  readonly groupProtocol: GroupProtocol
   readonly transactionalId: string
   /** Records of a transaction, at most. */
   readonly transactionSize: number

@@ -1,27 +1,42 @@
-/** The Java client, by the copier of Kafka's own system tests. */
-import { kafkaDistribution, type KafkaDistribution } from '@millrace/interop/brokers'
-import type { Copier } from './copier.ts'
+/** The Java client: in classic groups by the copier of Kafka's own system tests, otherwise by a small one of ours. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { clientsRoot, installOnce, kafkaDistribution, runToSuccess } from '@millrace/interop/brokers'
+import type { Copier, CopyJob } from './copier.ts'
+import { programOptions } from './program-options.ts'
 
-let distribution: KafkaDistribution | undefined
+const program = join(clientsRoot, 'java', 'JavaCopier.java')
+const quickStart = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC']
+let java: readonly string[] | undefined
 
 export const javaCopier: Copier = {
   name: 'java',
   prepare: async () => {
-    distribution = await kafkaDistribution()
+    const { classPath, toolFlags } = await kafkaDistribution()
+    const classes = await installOnce('crash/java', [readFileSync(program, 'utf8'), classPath], async (target) => {
+      await runToSuccess('javac', ['-nowarn', '-cp', classPath, '-d', target, program], { timeoutMs: 120_000 })
+    })
+    java = [...quickStart, ...toolFlags, '-cp', `${classPath}:${classes}`]
   },
   command: (job) => {
-    if (distribution === undefined) throw new Error('prepare() comes first')
-    const { toolFlags, classPath } = distribution
-    const java = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', ...toolFlags, '-cp', classPath]
-    const what = ['--broker-list', job.bootstrap, '--input-topic', job.inputTopic, '--output-topic', job.outputTopic]
-    // The partition is required and, in group mode, ignored.
-    const group = ['--consumer-group', job.group, '--group-mode', '--use-group-metadata', '--input-partition', '0']
-    const transactions = ['--transactional-id', job.transactionalId, '--enable-random-aborts']
-    const limits = [
-      ['--transaction-size', String(job.transactionSize)],
-      ['--transaction-timeout', String(job.transactionTimeoutMs)],
-    ].flat()
-    const tool = 'org.apache.kafka.tools.TransactionalMessageCopier'
-    return { file: 'java', args: [...java, tool, ...what, ...group, ...transactions, ...limits] }
+    if (java === undefined) throw new Error('prepare() comes first')
+    const [main, args] =
+      job.groupProtocol === 'classic'
+        ? ['org.apache.kafka.tools.TransactionalMessageCopier', toolOptions(job)]
+        : ['JavaCopier', programOptions(job)]
+    return { file: 'java', args: [...java, main, ...args] }
   },
 }
+
+const toolOptions = (job: CopyJob): string[] =>
+  [
+    ['--broker-list', job.bootstrap],
+    ['--input-topic', job.inputTopic],
+    // Required, and ignored in group mode.
+    ['--input-partition', '0'],
+    ['--output-topic', job.outputTopic],
+    ['--consumer-group', job.group, '--group-mode', '--use-group-metadata'],
+    ['--transactional-id', job.transactionalId, '--enable-random-aborts'],
+    ['--transaction-size', String(job.transactionSize)],
+    ['--transaction-timeout', String(job.transactionTimeoutMs)],
+  ].flat()

@@ -6,6 +6,7 @@ export const programOptions = (job: CopyJob): string[] => [
   `--input=${job.inputTopic}`,
   `--output=${job.outputTopic}`,
   `--group=${job.group}`,
+  `--group-protocol=${job.groupProtocol}`,
   `--transactional-id=${job.transactionalId}`,
   `--transaction-size=${job.transactionSize}`,
   `--transaction-timeout=${job.transactionTimeoutMs}`,

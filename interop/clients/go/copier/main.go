@@ -20,12 +20,14 @@ var (
 	transactionalID = flag.String("transactional-id", "", "")
 	size            = flag.Int("transaction-size", 200, "records of a transaction, at most")
 	timeoutMs       = flag.Int("transaction-timeout", 15000, "ms")
+	groupProtocol   = flag.String("group-protocol", "classic", "classic or consumer (KIP-848)")
+	pauseMs         = flag.Int("pause", 50, "ms between transactions")
 	abortOneIn      = flag.Int("abort-one-in", 8, "how many transactions are aborted without a reason")
 )
 
 func main() {
 	flag.Parse()
-	session, err := kgo.NewGroupTransactSession(
+	options := []kgo.Opt{
 		kgo.SeedBrokers(*bootstrap),
 		kgo.ConsumerGroup(*group),
 		kgo.ConsumeTopics(*input),
@@ -35,12 +37,16 @@ func main() {
 		// Little of each partition at a time, so that transactions lie over several.
 		kgo.FetchMaxPartitionBytes(1024),
 		kgo.Balancers(kgo.RangeBalancer()),
-		kgo.SessionTimeout(6*time.Second),
+		kgo.SessionTimeout(6 * time.Second),
 		kgo.HeartbeatInterval(time.Second),
 		kgo.TransactionalID(*transactionalID),
-		kgo.TransactionTimeout(time.Duration(*timeoutMs)*time.Millisecond),
+		kgo.TransactionTimeout(time.Duration(*timeoutMs) * time.Millisecond),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
-	)
+	}
+	if *groupProtocol == "consumer" {
+		options = append(options, kgo.ServerSideBalancer())
+	}
+	session, err := kgo.NewGroupTransactSession(options...)
 	end(err)
 	total := 0
 	for ctx := context.Background(); ; {
@@ -62,6 +68,7 @@ func main() {
 			total += fetches.NumRecords()
 			fmt.Printf("{\"totalProcessed\":%d}\n", total)
 		}
+		time.Sleep(time.Duration(*pauseMs) * time.Millisecond)
 	}
 }
 
