@@ -120,6 +120,8 @@ export function validateGroupConfigs(broker: BrokerConfigReader, overrides: Conf
   }
   const value = (name: GroupConfigName): number => groupConfigValue(broker, overrides, name) as number
   for (const [name, least, most] of bounded) {
+    // The broker's own interval may lie outside of its bounds, which are only for groups.
+    if (name.endsWith('.assignment.interval.ms') && !overrides.has(name)) continue
     if (least !== null && value(name) < (broker.get(least) as number))
       throw invalid(`${name} must be greater than or equal to ${least}`)
     if (value(name) > (broker.get(most) as number)) throw invalid(`${name} must be less than or equal to ${most}`)

@@ -3,6 +3,10 @@
  * engine a client's expression could hold up the broker for as long as it likes. Loaded when a client first comes with one.
  */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
+import { expandedSize } from './regex-size.ts'
+
+/** Of what one expression may compile to. A name is matched in time that grows with it. */
+const mostExpandedSize = 20_000
 
 export interface TopicPattern {
   /** The whole name. */
@@ -18,18 +22,23 @@ export async function loadRegexEngine(): Promise<RegexEngine> {
   const { RE2JS, RE2JSException, RE2JSSyntaxException } = await import('re2js')
   return {
     compile: (regex) => {
+      if (expandedSize(regex) > mostExpandedSize) throw invalid(regex, 'expression is too large')
       try {
         const pattern = RE2JS.compile(regex)
         return { matches: (topic) => pattern.matches(topic) }
       } catch (error) {
         if (!(error instanceof RE2JSException)) throw error
         const why = error instanceof RE2JSSyntaxException ? error.getDescription() : error.message
-        throw new KafkaError(
-          ErrorCode.INVALID_REGULAR_EXPRESSION,
-          `SubscribedTopicRegex \`${regex}\` is not a valid regular expression: ${why}.`,
-          { cause: error },
-        )
+        throw invalid(regex, why, error)
       }
     },
   }
+}
+
+function invalid(regex: string, why: string, cause?: Error): KafkaError {
+  return new KafkaError(
+    ErrorCode.INVALID_REGULAR_EXPRESSION,
+    `SubscribedTopicRegex \`${regex}\` is not a valid regular expression: ${why}.`,
+    { cause },
+  )
 }
