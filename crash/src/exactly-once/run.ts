@@ -23,6 +23,7 @@ import { fillInput } from './input.ts'
 import { type Kill, planKills } from './kill-plan.ts'
 import { openTransactions } from './open-transactions.ts'
 import { SupervisedCopier } from './supervised-copier.ts'
+import { lowerTransactionVersion } from './transaction-version.ts'
 import { judge } from './verdict.ts'
 
 const { values: options } = parseArgs({
@@ -33,6 +34,8 @@ const { values: options } = parseArgs({
     'copier-kills': { type: 'string', default: '10' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     broker: { type: 'string', default: millraceByNpmStart.name },
+    /** 0 or 1: as before KIP-890, where clients name each partition and epochs are not bumped. */
+    'transaction-version': { type: 'string' },
     /** classic, consumer, or mixed: librdkafka is a classic member among members of the other protocol. */
     'group-protocol': { type: 'string', default: 'classic' },
     /** One of the copiers does without transactions: the run must fail. */
@@ -88,6 +91,8 @@ const bootstrap = `127.0.0.1:${port}`
 await using broker = new BrokerUnderKills(kind, port, join(directory, 'data'))
 await using view = new ClusterView(port)
 await broker.start()
+const transactionVersion = options['transaction-version']
+if (transactionVersion !== undefined) await lowerTransactionVersion(bootstrap, transactionVersion)
 for (const topic of [inputTopic, outputTopic]) await view.createTopic(topic, partitions)
 await fillInput({ bootstrap, topic: inputTopic, records, directory })
 console.log(`${secondsNow()} s: the input is there`)
