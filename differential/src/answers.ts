@@ -31,6 +31,7 @@ const unorderedLists = new Set([
   'JoinGroup response members',
   'DescribeGroups response groups.members',
   'ListGroups response groups',
+  'ListOffsets response topics',
   'ListOffsets response topics.partitions',
   'DeleteGroups response results',
   'OffsetFetch response topics',

@@ -8,7 +8,10 @@ export interface Deliberate {
   readonly message: string
   /** Of the field, without indexes. */
   readonly path: RegExp
-  readonly when?: (difference: Difference, exchange: Exchange | null) => boolean
+  /** `history`: what was said before. */
+  readonly when?: (difference: Difference, exchange: Exchange | null, history: readonly Exchange[]) => boolean
+  /** The brokers are in different states from here on, so that a walk ends. */
+  readonly diverges?: boolean
   readonly reason: string
 }
 
@@ -20,6 +23,14 @@ export const deliberateDifferences: readonly Deliberate[] = [
     path: /(^|\.)(errorMessage|batchIndexErrorMessage)$/,
     when: ({ ours }) => ours !== null,
     reason: 'error messages are in our own words, and some errors have one where Kafka has none',
+  },
+  {
+    message: 'JoinGroup',
+    path: /^(leader|members)$/,
+    when: (_difference, exchange, history) => isLeaderReplaced(exchange!, history),
+    diverges: true,
+    reason:
+      'a leader that is gone is replaced by the member that joined first; in Kafka by whom its hash map gives first',
   },
   {
     message: 'WriteTxnMarkers',
@@ -43,18 +54,43 @@ export const deliberateDifferences: readonly Deliberate[] = [
   },
 ]
 
-export function deliberate(message: string, difference: Difference, exchange: Exchange | null): Deliberate | null {
+export function deliberate(
+  message: string,
+  difference: Difference,
+  exchange: Exchange | null,
+  history: readonly Exchange[],
+): Deliberate | null {
   const path = difference.path.replaceAll(/\[\d+\]/g, '')
   return (
     deliberateDifferences.find(
       (one) =>
         [message, anyMessage].includes(one.message) &&
         one.path.test(path) &&
-        (one.when?.(difference, exchange) ?? true),
+        (one.when?.(difference, exchange, history) ?? true),
     ) ?? null
   )
 }
 
 function isEmpty(list: unknown): boolean {
   return Array.isArray(list) && list.length === 0
+}
+
+interface Joined {
+  readonly errorCode: number
+  readonly leader: string
+}
+
+/** Whether the leader of the generation before is neither Kafka's leader now nor ours. */
+function isLeaderReplaced(exchange: Exchange, history: readonly Exchange[]): boolean {
+  const { groupId } = exchange.request as { groupId: string }
+  const led = history.findLast(
+    ({ api, request, answer, differences }) =>
+      api === 'JoinGroup' &&
+      (request as { groupId: string }).groupId === groupId &&
+      (answer as Joined | null)?.errorCode === 0 &&
+      differences.length === 0,
+  )
+  const former = (led?.answer as Joined | undefined)?.leader
+  const difference = exchange.differences.find(({ path }) => path === 'leader')
+  return former !== undefined && difference !== undefined && ![difference.kafka, difference.ours].includes(former)
 }

@@ -31,7 +31,7 @@ export interface Exchange {
 /** How long an answer may take that one broker has given, or that must come. */
 const patienceMs = 10_000
 /** A request that neither broker has answered by then, other requests having overtaken it, is taken to wait. */
-const parkedAfterMs = 25
+const parkedAfterMs = 10
 
 type Outcome = object | 'closed' | 'no answer'
 
@@ -80,9 +80,10 @@ export class Duet {
     version: number,
     request: RequestInput<A>,
     done: (answer: Response<A>) => boolean,
+    withinMs = patienceMs,
   ): Promise<Response<A>> {
     const fitted = fit(api.request.fields, request as object, version)
-    const deadline = performance.now() + patienceMs
+    const deadline = performance.now() + withinMs
     const pending = this.#send(api, version, fitted, undefined, async (side, answer) => {
       for (;;) {
         const outcome = await answer
@@ -193,7 +194,7 @@ export class Pending<A extends Api> {
   /** The answer of both. @throws Error when there is none from Kafka. */
   async answer(): Promise<Response<A>> {
     const timeUp = Promise.withResolvers<void>()
-    const timer = setTimeout(timeUp.resolve, patienceMs)
+    const timer = setTimeout(timeUp.resolve, 2 * patienceMs)
     await Promise.race([...this.#arrivals, timeUp.promise])
     clearTimeout(timer)
     if (!this.#hasArrived())

@@ -8,6 +8,8 @@ import type { RecordDifference } from './written-records.ts'
 export interface Verdict {
   readonly lines: readonly string[]
   readonly differences: number
+  /** The brokers are in states of their own from here on, and may be. */
+  readonly diverges: boolean
 }
 
 export function judge(
@@ -17,21 +19,25 @@ export function judge(
 ): Verdict {
   const lines: string[] = []
   let differences = 0
+  let diverges = false
   const isReal = (message: string, difference: Difference, exchange: Exchange | null) => {
-    const allowed = deliberate(message, difference, exchange)
+    const allowed = deliberate(message, difference, exchange, exchanges)
+    if (allowed?.diverges === true) diverges = true
     if (allowed !== null) deliberates.set(allowed.reason, (deliberates.get(allowed.reason) ?? 0) + 1)
     return allowed === null
   }
   exchanges.forEach((exchange, index) => {
     const real = exchange.differences.filter((difference) => isReal(exchange.api, difference, exchange))
-    if (real.length === 0) return
+    if (real.length === 0 || diverges) return
     differences += real.length
     lines.push(`  step ${index}: ${title(exchange)}`, `    ${show(exchange.request)}`, ...real.map(tell))
   })
-  const real = records.filter((difference) => isReal(/\((.*)\)/.exec(difference.where)![1]!, difference, null))
+  const real = (diverges ? [] : records).filter((difference) =>
+    isReal(/\((.*)\)/.exec(difference.where)![1]!, difference, null),
+  )
   differences += real.length
   for (const difference of real) lines.push(`  ${difference.where}`, tell(difference))
-  return { lines, differences }
+  return { lines, differences, diverges }
 }
 
 export function title({ api, version, client }: Exchange): string {

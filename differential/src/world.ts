@@ -18,12 +18,19 @@ import { WrittenRecords, type RecordDifference } from './written-records.ts'
 /** What both brokers serve: oldest and newest version by API key. */
 export type Served = ReadonlyMap<number, readonly [oldest: number, newest: number]>
 
+export interface Topic {
+  readonly name: string
+  readonly id: string
+}
+
 export class World implements Journal {
   readonly ports: Ports
   readonly served: Served
   readonly identities = new Identities()
   exchanges: Exchange[] = []
   #prefix = ''
+  readonly #sharedTopics = new Map<string, Topic>()
+  #barrier: Duet | null = null
   readonly #clients = new Map<string, Duet>()
   readonly #written: WrittenRecords
 
@@ -78,6 +85,15 @@ export class World implements Journal {
     await this.#written.skipToEnd()
   }
 
+  /** A topic that all walks use: made once. */
+  async sharedTopic(name: string): Promise<Topic> {
+    const known = this.#sharedTopics.get(name)
+    if (known !== undefined) return known
+    const topic = await this.#makeTopic(`shared-${name}`, 2, {})
+    this.#sharedTopics.set(name, topic)
+    return topic
+  }
+
   /** Closes the clients; whoever waits for an answer gets none. */
   end(): void {
     for (const client of this.#clients.values()) client.close()
@@ -120,12 +136,11 @@ export class World implements Journal {
   }
 
   /** Makes a topic on both, and waits until both know its leaders. Returns its name; its id in the names of both. */
-  async topic(
-    suffix: string,
-    partitions = 2,
-    configs: Record<string, string> = {},
-  ): Promise<{ name: string; id: string }> {
-    const name = this.name(suffix)
+  async topic(suffix: string, partitions = 2, configs: Record<string, string> = {}): Promise<Topic> {
+    return this.#makeTopic(this.name(suffix), partitions, configs)
+  }
+
+  async #makeTopic(name: string, partitions: number, configs: Record<string, string>): Promise<Topic> {
     const quiet = await this.#quietClient('admin')
     await quiet.ask(CreateTopics, 7, {
       topics: [
@@ -160,10 +175,9 @@ export class World implements Journal {
    * Not in the journal.
    */
   async barrier(): Promise<void> {
-    const quiet = await this.#quietClient('barrier')
+    this.#barrier ??= await this.#quietClient('barrier')
     for (let round = 0; round < 2; round++)
-      await quiet.send(DescribeGroups, 0, { groups: [this.name('nobody')] }).outcome()
-    quiet.close()
+      await this.#barrier.send(DescribeGroups, 0, { groups: [this.name('nobody')] }).outcome()
   }
 }
 

@@ -77,7 +77,10 @@ export class WrittenRecords {
     for (const topic of topics.keys()) {
       const read = async (side: Side) =>
         (await this.#read(side, topic)).filter(({ owner }) => owner === null || isWanted(owner))
-      const [kafka, ours] = await Promise.all([read('kafka'), read('ours')])
+      const [kafka, ours] = (await Promise.all([read('kafka'), read('ours')])).map(withOffsetsInOrder) as [
+        Written[],
+        Written[],
+      ]
       differences.push(...this.#compare(topic, kafka, ours))
     }
     return differences
@@ -89,7 +92,7 @@ export class WrittenRecords {
       const [one, other] = [kafka[index], ours[index]]
       const where = `${topic}, record ${index} (${one?.kind ?? other?.kind})`
       if (one === undefined || other === undefined || one.kind !== other.kind || one.version !== other.version) {
-        differences.push({ where, path: '', kafka: one ?? null, ours: other ?? null })
+        differences.push({ where, path: '', kafka: told(one), ours: told(other) })
         break // what follows is about other records
       }
       const found = this.#differencesOf(one, other)
@@ -153,6 +156,28 @@ export class WrittenRecords {
     client.close()
     return written
   }
+}
+
+/** The offsets of a group are deleted in the order of a hash map in Kafka: each run of their tombstones is put in one order. */
+function withOffsetsInOrder(written: readonly Written[]): Written[] {
+  const ordered: Written[] = []
+  let run: Written[] = []
+  for (const one of [...written, null]) {
+    if (one?.kind === 'OffsetCommit' && one.value === null) run.push(one)
+    else {
+      run.sort((a, b) => (JSON.stringify(a.key) < JSON.stringify(b.key) ? -1 : 1))
+      ordered.push(...run)
+      run = []
+      if (one !== null) ordered.push(one)
+    }
+  }
+  return ordered
+}
+
+function told(written: Written | undefined): object | null {
+  if (written === undefined) return null
+  const { kind, key, value, version, producer } = written
+  return { kind, key, value, version, producer }
 }
 
 function* writtenIn(types: RecordTypes, bytes: Uint8Array, at: number): Generator<Written & { offset: bigint }> {

@@ -10,13 +10,8 @@ import {
   type RequestInput,
 } from '@millrace/protocol'
 import type { Scenario } from '../scenario.ts'
-import type { World } from '../world.ts'
+import type { Topic, World } from '../world.ts'
 import { describe, joinRequest, joinWithId, stableGroup, subscription } from './classic-groups.ts'
-
-interface Topic {
-  readonly name: string
-  readonly id: string
-}
 
 type Committer = Omit<RequestInput<typeof OffsetCommit>, 'topics'>
 

@@ -18,7 +18,7 @@ import {
 } from '@millrace/protocol'
 import type { Scenario } from '../scenario.ts'
 import type { Duet } from '../duet.ts'
-import type { World } from '../world.ts'
+import type { Topic, World } from '../world.ts'
 import { describe, stableGroup } from './classic-groups.ts'
 import { fetchRequest } from './offsets.ts'
 
@@ -26,11 +26,6 @@ export interface Producer {
   readonly transactionalId: string
   readonly producerId: bigint
   readonly producerEpoch: number
-}
-
-interface Topic {
-  readonly name: string
-  readonly id: string
 }
 
 /** Asks until the answer is something else than CONCURRENT_TRANSACTIONS: the end of the transaction before is on its way. */
@@ -43,7 +38,7 @@ export async function initProducer(
   return client.askUntil(
     InitProducerId,
     version,
-    { transactionalId, transactionTimeoutMs: 60_000, ...rest },
+    { transactionalId, transactionTimeoutMs: 900_000, ...rest },
     ({ errorCode }) => errorCode !== 51,
   )
 }

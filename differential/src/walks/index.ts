@@ -1,0 +1,5 @@
+import { classicGroupsWalk } from './classic-groups.ts'
+import { transactionsWalk } from './transactions.ts'
+import type { Walk } from './walk.ts'
+
+export const walks: readonly Walk[] = [classicGroupsWalk, transactionsWalk]
