@@ -13,6 +13,8 @@ export interface AddRequest extends ProducerIdentity {
 }
 
 export function addPartitions(current: Transaction | null, request: AddRequest, nowMs: number): Verdict {
+  // Before anything else: the client may have the identity already that comes with the completion.
+  if (current !== null && isPrepared(current.state)) return refuse(ErrorCode.CONCURRENT_TRANSACTIONS)
   const errorCode = problemOf(current, request)
   if (current === null || errorCode !== ErrorCode.NONE) return refuse(errorCode)
   if (current.state === 'Ongoing' && current.partitions.hasAll(request.partitions)) return refuse(ErrorCode.NONE)

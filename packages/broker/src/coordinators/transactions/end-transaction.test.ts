@@ -58,16 +58,22 @@ const invalid = 'INVALID_TXN_STATE'
 
 /** By the request's epoch minus the present one, then by state. */
 const withNewEpochs: Record<number, Record<TransactionResult, readonly string[]>> = {
-  [-2]: { COMMIT: Array(6).fill(fenced), ABORT: Array(6).fill(fenced) },
+  [-2]: {
+    COMMIT: [fenced, fenced, busy, busy, fenced, fenced],
+    ABORT: [fenced, fenced, busy, busy, fenced, fenced],
+  },
   [-1]: {
-    COMMIT: [fenced, fenced, busy, invalid, 'NONE', invalid],
-    ABORT: [fenced, fenced, invalid, busy, invalid, 'NONE'],
+    COMMIT: [fenced, fenced, busy, busy, 'NONE', invalid],
+    ABORT: [fenced, fenced, busy, busy, invalid, 'NONE'],
   },
   0: {
-    COMMIT: [invalid, 'PrepareCommit', fenced, fenced, invalid, invalid],
-    ABORT: ['PrepareAbort', 'PrepareAbort', fenced, fenced, 'PrepareAbort', 'PrepareAbort'],
+    COMMIT: [invalid, 'PrepareCommit', busy, busy, invalid, invalid],
+    ABORT: ['PrepareAbort', 'PrepareAbort', busy, busy, 'PrepareAbort', 'PrepareAbort'],
   },
-  1: { COMMIT: Array(6).fill(fenced), ABORT: Array(6).fill(fenced) },
+  1: {
+    COMMIT: [fenced, fenced, busy, busy, fenced, fenced],
+    ABORT: [fenced, fenced, busy, busy, fenced, fenced],
+  },
 }
 
 test('version 2: what the request does depends on whether it has the present epoch, or the one before', () => {
@@ -87,8 +93,8 @@ test('version 2: what the request does depends on whether it has the present epo
 
 test('before version 2: only the present epoch will do, and nothing is ended that was not begun', () => {
   const expected = {
-    COMMIT: [invalid, 'PrepareCommit', busy, invalid, 'NONE', invalid],
-    ABORT: [invalid, 'PrepareAbort', invalid, busy, invalid, 'NONE'],
+    COMMIT: [invalid, 'PrepareCommit', busy, busy, 'NONE', invalid],
+    ABORT: [invalid, 'PrepareAbort', busy, busy, invalid, 'NONE'],
   }
   for (const result of ['COMMIT', 'ABORT'] as const) {
     assert.deepEqual(
@@ -118,6 +124,8 @@ test('the last epoch of an id is only for the marker: a new id takes over with t
   assert.ok(verdict !== NEEDS_PRODUCER_ID)
   const prepared = verdict.next!
   assert.deepEqual([prepared.producerId, prepared.producerEpoch, prepared.nextProducerId], [7n, 0x7fff, 9n])
+  // The client has the new id already, and has to wait for it.
+  assert.equal(outcome(prepared, { producerId: 9n, producerEpoch: 0 }), busy)
   const done = completed(prepared, 6000)
   assert.deepEqual(
     [done.producerId, done.producerEpoch, done.previousProducerId, done.nextProducerId],
@@ -152,4 +160,10 @@ test('fencing raises the epoch, at the last one too, and never above', () => {
       assert.deepEqual([next.state, next.producerEpoch], ['PrepareAbort', after])
       assert.equal(next.nextProducerId, transactionVersion === 2 && before >= 0x7ffe ? 9n : -1n)
     }
+})
+
+test('the end of an older client that came after it is not what a fenced producer asks for', () => {
+  for (const result of ['COMMIT', 'ABORT'] as const)
+    for (const state of ['CompleteCommit', 'CompleteAbort'] as const)
+      assert.equal(outcome(transaction({ state, clientVersion: 0 }), { result, producerEpoch: 4 }), fenced)
 })

@@ -69,7 +69,8 @@ function endWithSameEpoch(current: Transaction, request: EndRequest, { nowMs }: 
       )
     case stateOfCompletion[result]:
       return refuse(ErrorCode.NONE)
-    case stateToPrepare[result]:
+    case 'PrepareCommit':
+    case 'PrepareAbort':
       return refuse(ErrorCode.CONCURRENT_TRANSACTIONS)
     default:
       return refuse(ErrorCode.INVALID_TXN_STATE)
@@ -82,6 +83,8 @@ function endWithNewEpoch(
   context: RuleContext,
 ): Verdict | typeof NEEDS_PRODUCER_ID {
   const { result } = request
+  // Before anything else: the client may have the identity already that comes with the completion.
+  if (isPrepared(current.state)) return refuse(ErrorCode.CONCURRENT_TRANSACTIONS)
   const retry = retryOf(current, request)
   if (request.producerId !== current.producerId && retry !== 'with the id before')
     return refuse(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
@@ -93,17 +96,12 @@ function endWithNewEpoch(
   switch (current.state) {
     case 'Ongoing':
       return prepare(stateToPrepare[result], current.startMs)
-    case 'PrepareCommit':
-    case 'PrepareAbort':
-      return refuse(
-        current.state === stateToPrepare[result] ? ErrorCode.CONCURRENT_TRANSACTIONS : ErrorCode.INVALID_TXN_STATE,
-      )
     case 'CompleteCommit':
     case 'CompleteAbort':
       if (retry !== null)
         return refuse(current.state === stateOfCompletion[result] ? ErrorCode.NONE : ErrorCode.INVALID_TXN_STATE)
       break
-    case 'Empty':
+    default:
   }
   // A client that does not know how far it came aborts to be sure, though nothing was added: that begins and ends a transaction.
   return result === 'ABORT' ? prepare('PrepareAbort', context.nowMs) : refuse(ErrorCode.INVALID_TXN_STATE)
@@ -112,6 +110,9 @@ function endWithNewEpoch(
 type Retry = 'with the id before' | 'with the epoch before' | null
 
 function retryOf(current: Transaction, { producerId, producerEpoch }: ProducerIdentity): Retry {
+  // Its own end would have made this a transaction of version 2. An older client that came after it may have one with the next epoch, too, and a
+  // fenced producer must not take the end of that for its own, as it can with Kafka.
+  if (current.clientVersion < 2) return null
   if (
     producerId === current.previousProducerId &&
     producerId !== current.producerId &&
@@ -123,7 +124,6 @@ function retryOf(current: Transaction, { producerId, producerEpoch }: ProducerId
 }
 
 function isEpochValid(current: Transaction, { producerEpoch }: ProducerIdentity, retry: Retry): boolean {
-  if (isPrepared(current.state)) return retry === 'with the epoch before'
   const isCurrent = producerEpoch === current.producerEpoch
   return isCompleted(current.state) ? isCurrent || retry !== null : isCurrent
 }

@@ -25,8 +25,8 @@ export function initProducerId(
     if (freshProducerId === null) return NEEDS_PRODUCER_ID
     return become(firstTransaction({ transactionalId, producerId: freshProducerId, timeoutMs, nowMs }))
   }
-  if (expected !== null && !mayBeIts(current, expected)) return refuse(ErrorCode.PRODUCER_FENCED)
   if (isPrepared(current.state)) return refuse(ErrorCode.CONCURRENT_TRANSACTIONS)
+  if (expected !== null && !mayBeIts(current, expected)) return refuse(ErrorCode.PRODUCER_FENCED)
   if (current.state === 'Ongoing') {
     const fenced = fence(current, context)
     return fenced === NEEDS_PRODUCER_ID ? fenced : become(fenced, ErrorCode.CONCURRENT_TRANSACTIONS)

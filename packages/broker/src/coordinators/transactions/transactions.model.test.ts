@@ -378,12 +378,13 @@ for (const seed of seeds)
       await coordination.sim.time.advance(50 + random.integer(150))
       if (world.failure !== null) throw world.failure
       switch (random.integer(8)) {
-        case 0:
-          world.setLeaders(-1, [topics[random.integer(2)]!])
+        case 0: {
+          const leaderless = [topics[random.integer(2)]!]
+          world.setLeaders(-1, leaderless)
+          await coordination.sim.time.advance(random.integer(500))
+          world.setLeaders(1, leaderless)
           break
-        case 1:
-          world.setLeaders(1, ['a', 'b'])
-          break
+        }
         case 2:
           // Too few replicas are in sync: appends are refused.
           coordination.changePartition({ isr: [] })
