@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { OffsetMap, slotBytes } from './offset-map.ts'
 
-const roomy = { memoryBytes: 1 << 20, loadFactor: 0.9, origin: 100n, mostKeys: 1000 }
+const roomy = { memoryBytes: 1 << 20, loadFactor: 0.9, origin: 100n }
 const bytesOf = (key: string) => new TextEncoder().encode(key)
 
 function put(map: OffsetMap, key: string, offset: number): boolean {
@@ -19,7 +19,7 @@ function get(map: OffsetMap, key: string): number {
 test('holds the last offset of each key, as a Map does', () => {
   fc.assert(
     fc.property(fc.array(fc.string({ maxLength: 3 }), { maxLength: 300 }), (keys) => {
-      const map = new OffsetMap({ ...roomy, mostKeys: keys.length })
+      const map = new OffsetMap(roomy)
       const expected = new Map<string, number>()
       for (const [offset, key] of keys.entries()) {
         assert.ok(put(map, key, offset))
@@ -44,7 +44,7 @@ test('a full map takes nothing more, and the last offset it knows is that of its
 })
 
 test('finds keys in a map as full as it can be', () => {
-  const map = new OffsetMap({ ...roomy, memoryBytes: 1000 * slotBytes, loadFactor: 1, mostKeys: 1_000_000 })
+  const map = new OffsetMap({ ...roomy, memoryBytes: 1000 * slotBytes, loadFactor: 1 })
   for (let offset = 0; offset < map.capacity; offset++) assert.ok(put(map, `${offset}`, offset))
   assert.ok(map.capacity > 990)
   for (let offset = 0; offset < map.capacity; offset++) assert.equal(get(map, `${offset}`), offset)
@@ -57,7 +57,9 @@ test('takes at least one key, however little memory there is', () => {
   assert.equal(put(map, 'b', 1), false)
 })
 
-test('takes memory for the keys there are, not for those there might be', () => {
-  const map = new OffsetMap({ ...roomy, memoryBytes: 1 << 27, mostKeys: 10 })
-  assert.ok(map.capacity <= 20, `${map.capacity}`)
+test('keeps what it has when it grows', () => {
+  const map = new OffsetMap({ ...roomy, memoryBytes: 1 << 22 })
+  for (let offset = 0; offset < 100_000; offset++) assert.ok(put(map, `key-${offset % 70_000}`, offset))
+  assert.equal(map.size, 70_000)
+  for (let key = 0; key < 70_000; key++) assert.equal(get(map, `key-${key}`), key < 30_000 ? key + 70_000 : key)
 })

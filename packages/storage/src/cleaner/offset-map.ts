@@ -1,18 +1,22 @@
 /**
- * The last offset of each key in the dirty part of a log: a hash table in one piece of memory, 24 bytes a key, that never holds more than the
- * bound allows. Source: Kafka's SkimpyOffsetMap.
+ * The last offset of each key in the dirty part of a log: a hash table that grows with the keys, 24 bytes a slot, up to a bound on its memory.
+ * Source: Kafka's SkimpyOffsetMap.
  *
- * A slot is the hash of a key (4 × int32) and its offset (float64), counted from `origin` and one more, so that 0 means empty. Fresh memory is
- * zero and not resident: a small log costs little, whatever the bound. Offsets outside are relative to `origin` too: numbers, not bigints.
+ * A slot is the hash of a key (4 × int32) and its offset (float64), counted from `origin` and one more, so that 0 means empty. Offsets outside
+ * are relative to `origin` too: numbers, not bigints. Probing is linear: a neighbour is in the cache already.
  */
 import { KeyHash } from './key-hash.ts'
 
 export const slotBytes = 24
 const wordsPerSlot = 6
 const floatsPerSlot = 3
-const fewestSlots = 7
+const offsetAt = 2
+const fewestSlots = 64
+/** A larger part of its slots is used only when memory allows no more of them. */
+const comfortableLoad = 0.5
 /** More memory per map is not used, as in Kafka. */
 const mostBytes = 0x7fff_ffff
+const hashRange = 2 ** 32
 
 export interface OffsetMapOptions {
   readonly memoryBytes: number
@@ -20,30 +24,29 @@ export interface OffsetMapOptions {
   readonly loadFactor: number
   /** The first offset that will be put. */
   readonly origin: bigint
-  /** No more keys than this will be put. */
-  readonly mostKeys: number
 }
 
 export class OffsetMap {
   readonly origin: bigint
   /** Keys it takes. */
   readonly capacity: number
+  readonly #mostSlots: number
+  readonly #hash = new KeyHash()
   #size = 0
   #latest = -1
-  readonly #slots: number
-  readonly #words: Int32Array
-  readonly #offsets: Float64Array
-  readonly #hash = new KeyHash()
+  #slots = 0
+  #words!: Int32Array
+  #offsets!: Float64Array
+  /** Keys at which it grows, if it may. */
+  #growAt = 0
 
-  constructor({ memoryBytes, loadFactor, origin, mostKeys }: OffsetMapOptions) {
+  constructor({ memoryBytes, loadFactor, origin }: OffsetMapOptions) {
     const allowedSlots = Math.floor(Math.min(memoryBytes, mostBytes) / slotBytes)
     this.origin = origin
-    // Half empty where memory allows: then a look-up takes one or two probes. A prime, so that every step reaches all slots.
-    this.#slots = primeUpTo(Math.max(fewestSlots, Math.min(allowedSlots, 2 * mostKeys)))
-    this.capacity = Math.max(1, Math.min(Math.floor(allowedSlots * loadFactor), this.#slots - 1))
-    const memory = new ArrayBuffer(this.#slots * slotBytes)
-    this.#words = new Int32Array(memory)
-    this.#offsets = new Float64Array(memory)
+    // At least one slot is always empty.
+    this.#mostSlots = Math.max(2, allowedSlots)
+    this.capacity = Math.max(1, Math.min(Math.floor(allowedSlots * loadFactor), this.#mostSlots - 1))
+    this.#allocate(Math.min(fewestSlots, this.#mostSlots))
   }
 
   get size(): number {
@@ -68,50 +71,66 @@ export class OffsetMap {
   /** False, with nothing done, when the map is full. As in Kafka, a full map takes no further offset of a key it has either. */
   put(bytes: Uint8Array, keyStart: number, keyEnd: number, offset: number): boolean {
     if (this.#size >= this.capacity) return false
-    const slot = this.#find(bytes, keyStart, keyEnd)
-    const at = slot * floatsPerSlot + 2
-    if (this.#offsets[at] === 0) {
-      this.#words.set(this.#hash.words, slot * wordsPerSlot)
+    this.#hash.update(bytes, keyStart, keyEnd)
+    const { words } = this.#hash
+    let slot = this.#find(words[0]!, words[1]!, words[2]!, words[3]!)
+    if (this.#offsets[slot * floatsPerSlot + offsetAt] === 0) {
+      if (this.#size === this.#growAt) {
+        this.#grow()
+        slot = this.#find(words[0]!, words[1]!, words[2]!, words[3]!)
+      }
+      this.#words.set(words, slot * wordsPerSlot)
       this.#size++
     }
-    this.#offsets[at] = offset + 1
+    this.#offsets[slot * floatsPerSlot + offsetAt] = offset + 1
     this.#latest = offset
     return true
   }
 
   /** The last offset of the key; -Infinity when it has none. */
   get(bytes: Uint8Array, keyStart: number, keyEnd: number): number {
-    const stored = this.#offsets[this.#find(bytes, keyStart, keyEnd) * floatsPerSlot + 2]!
+    this.#hash.update(bytes, keyStart, keyEnd)
+    const { words } = this.#hash
+    const slot = this.#find(words[0]!, words[1]!, words[2]!, words[3]!)
+    const stored = this.#offsets[slot * floatsPerSlot + offsetAt]!
     return stored === 0 ? -Infinity : stored - 1
   }
 
-  /** The slot of the key, or the empty one where it belongs. There always is an empty one. */
-  #find(bytes: Uint8Array, keyStart: number, keyEnd: number): number {
-    this.#hash.update(bytes, keyStart, keyEnd)
-    const hash = this.#hash.words
-    const h0 = hash[0]!
-    const h1 = hash[1]!
-    const h2 = hash[2]!
-    const h3 = hash[3]!
+  /** The slot of the key, or the empty one where it belongs. */
+  #find(h0: number, h1: number, h2: number, h3: number): number {
     const words = this.#words
+    const offsets = this.#offsets
     const slots = this.#slots
-    let slot = (h0 >>> 0) % slots
-    const step = 1 + ((h1 >>> 0) % (slots - 1))
-    while (this.#offsets[slot * floatsPerSlot + 2] !== 0) {
+    let slot = Math.floor((h0 >>> 0) * (slots / hashRange))
+    while (offsets[slot * floatsPerSlot + offsetAt] !== 0) {
       const at = slot * wordsPerSlot
       if (words[at] === h0 && words[at + 1] === h1 && words[at + 2] === h2 && words[at + 3] === h3) return slot
-      slot += step
-      if (slot >= slots) slot -= slots
+      slot++
+      if (slot === slots) slot = 0
     }
     return slot
   }
-}
 
-/** The largest prime not above `limit`, which is at least 2. */
-function primeUpTo(limit: number): number {
-  for (let candidate = limit; ; candidate--) {
-    let isPrime = candidate === 2 || candidate % 2 === 1
-    for (let divisor = 3; isPrime && divisor * divisor <= candidate; divisor += 2) isPrime = candidate % divisor !== 0
-    if (isPrime) return candidate
+  #grow(): void {
+    const words = this.#words
+    const offsets = this.#offsets
+    const before = this.#slots
+    this.#allocate(Math.min(this.#mostSlots, before * 2))
+    for (let old = 0; old < before; old++) {
+      const offset = offsets[old * floatsPerSlot + offsetAt]!
+      if (offset === 0) continue
+      const at = old * wordsPerSlot
+      const slot = this.#find(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!)
+      this.#words.set(words.subarray(at, at + 4), slot * wordsPerSlot)
+      this.#offsets[slot * floatsPerSlot + offsetAt] = offset
+    }
+  }
+
+  #allocate(slots: number): void {
+    const memory = new ArrayBuffer(slots * slotBytes)
+    this.#slots = slots
+    this.#words = new Int32Array(memory)
+    this.#offsets = new Float64Array(memory)
+    this.#growAt = slots === this.#mostSlots ? Infinity : Math.floor(slots * comfortableLoad)
   }
 }

@@ -48,13 +48,7 @@ export class SegmentCleaner {
     // The old one may be large, and the log it was of is done.
     this.#map = null
     this.#transactions = new CleanedTransactions()
-    const endOffset = segments.at(-1)!.endOffset
-    const map = new OffsetMap({
-      memoryBytes,
-      loadFactor,
-      origin: firstDirtyOffset,
-      mostKeys: Number(endOffset - firstDirtyOffset),
-    })
+    const map = new OffsetMap({ memoryBytes, loadFactor, origin: firstDirtyOffset })
     const transactions = new CleanedTransactions()
     transactions.add(job.aborted)
     const reader = new BatchReader(bufferBytes)
