@@ -13,6 +13,7 @@ import {
   Fetch,
   forEachBatch,
   KafkaError,
+  lastOffset,
   ListOffsets,
   Produce,
   readRecords,
@@ -20,6 +21,8 @@ import {
 } from '@millrace/protocol'
 import { nodeRuntime } from '@millrace/runtime'
 import {
+  cleaningPattern,
+  keyOf,
   partitions,
   recoveryPattern,
   TargetGoneError,
@@ -57,6 +60,7 @@ export class BrokerTarget implements CrashTarget {
       'log.dirs': this.#directory,
       // Often enough for a run of seconds.
       'log.initial.task.delay.ms': 20,
+      'log.cleaner.backoff.ms': 20,
       'log.flush.offset.checkpoint.interval.ms': 50,
       'log.flush.start.offset.checkpoint.interval.ms': 50,
       'replica.high.watermark.checkpoint.interval.ms': 20,
@@ -146,7 +150,14 @@ export class BrokerTarget implements CrashTarget {
 
   async append({ topic, partition }: CrashPartition, values: readonly string[]): Promise<bigint> {
     const builder = new RecordBatchBuilder()
-    for (const value of values) builder.append({ timestamp: BigInt(clock.now()), value: Buffer.from(value) })
+    for (const value of values) {
+      const key = keyOf(topic, value)
+      builder.append({
+        timestamp: BigInt(clock.now()),
+        key: key === null ? null : Buffer.from(key),
+        value: Buffer.from(value),
+      })
+    }
     const { responses } = await this.#ask((broker) =>
       broker.send(
         Produce,
@@ -175,8 +186,8 @@ export class BrokerTarget implements CrashTarget {
         for (const record of readRecords(bytes.subarray(at, at + sizeBytes))) {
           if (record.offset < offset) continue
           records.push({ offset: record.offset, value: Buffer.from(record.value!).toString() })
-          offset = record.offset + 1n
         }
+        if (lastOffset(bytes, at) >= offset) offset = lastOffset(bytes, at) + 1n
       })
       if (offset === before) throw new Error(`${where.topic}-${where.partition}: nothing could be read at ${offset}`)
     }
@@ -236,6 +247,10 @@ export class BrokerTarget implements CrashTarget {
 
   recoveryLines(): readonly string[] {
     return this.#lines.filter((line) => recoveryPattern.test(line))
+  }
+
+  cleanings(): number {
+    return this.#lines.filter((line) => cleaningPattern.test(line)).length
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

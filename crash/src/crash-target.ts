@@ -23,15 +23,37 @@ export interface CrashTarget extends AsyncDisposable {
   stop(): Promise<void>
   /** What the process said since its last start about recovery. */
   recoveryLines(): readonly string[]
+  /** How many logs the process has compacted since its last start. */
+  cleanings(): number
 }
 
-export const partitions: readonly CrashPartition[] = ['synced', 'unsynced'].flatMap((topic) =>
+const compacted = 'compacted'
+
+export const partitions: readonly CrashPartition[] = ['synced', 'unsynced', compacted].flatMap((topic) =>
   [0, 1].map((partition) => ({ topic, partition })),
 )
+
+export function isCompacted({ topic }: CrashPartition): boolean {
+  return topic === compacted
+}
+
+const keys = 40
+
+/** Of the record with this value; only compacted topics have keys. */
+export function keyOf(topic: string, value: string): string | null {
+  return topic === compacted ? `key-${parseInt(value, 10) % keys}` : null
+}
 
 /** `synced` promises to survive a crash of the system too. Small segments, so that kills hit rolls as well. */
 export function topicProperties(topic: string): Readonly<Record<string, string>> {
   const common = { 'segment.bytes': '1048576', 'index.interval.bytes': '1024' }
+  if (topic === compacted)
+    return {
+      ...common,
+      'cleanup.policy': 'compact',
+      'min.cleanable.dirty.ratio': '0.01',
+      'file.delete.delay.ms': '500',
+    }
   return topic === 'synced' ? { ...common, 'flush.messages': '1' } : common
 }
 
@@ -39,6 +61,9 @@ export function topicProperties(topic: string): Readonly<Record<string, string>>
 export class TargetGoneError extends Error {
   override readonly name = 'TargetGoneError'
 }
+
+/** Of log lines that tell of a log that was compacted. */
+export const cleaningPattern = /"cleaned a log"/
 
 /** Of log lines that tell what recovery did. */
 export const recoveryPattern = /recover|cut|truncat|torn|not clean/i

@@ -6,14 +6,30 @@ export function valueOf(number: number, sizeBytes: number): string {
   return `${number}:${sizeBytes}:`.padEnd(sizeBytes, String.fromCharCode(97 + (number % 26)))
 }
 
-function numberOf(value: string): number | null {
+/** null for what `valueOf` does not make. */
+export function numberOf(value: string): number | null {
   const match = /^(\d+):(\d+):/.exec(value)
   if (match === null) return null
   const number = Number(match[1])
   return valueOf(number, Number(match[2])) === value ? number : null
 }
 
-export class Ledger {
+/** What was sent to one partition, and the rules that what is stored must keep. */
+export interface PartitionLedger {
+  readonly partition: CrashPartition
+  readonly acknowledged: number
+  /** Where the next check has to read from. */
+  readonly checkedEnd: bigint
+  /** Numbers for records about to be sent. */
+  send(count: number): number
+  acknowledge(first: number, count: number, offset: bigint): void
+  /** Checks what was read from `checkedEnd` on. Returns how many records were found that had not been acknowledged. */
+  check(records: readonly StoredRecord[]): number
+  /** Checks the log from its start against what earlier checks have found. */
+  checkAll(records: readonly StoredRecord[]): void
+}
+
+export class Ledger implements PartitionLedger {
   readonly partition: CrashPartition
   acknowledged = 0
   #sent = 0
@@ -31,7 +47,6 @@ export class Ledger {
     return BigInt(this.#found.length)
   }
 
-  /** Numbers for records about to be sent. */
   send(count: number): number {
     const first = this.#sent
     this.#sent += count
@@ -43,7 +58,6 @@ export class Ledger {
     this.acknowledged += count
   }
 
-  /** Checks what was read from `checkedEnd` on. Returns how many records were found that had not been acknowledged. */
   check(records: readonly StoredRecord[]): number {
     let unacknowledged = 0
     for (const { offset, value } of records) {
@@ -65,7 +79,6 @@ export class Ledger {
     return unacknowledged
   }
 
-  /** Checks the log from its start against what earlier checks have found. */
   checkAll(records: readonly StoredRecord[]): void {
     if (records.length !== this.#found.length)
       throw this.#error(`${this.#found.length} records were found before, now there are ${records.length}`)

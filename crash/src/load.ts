@@ -1,6 +1,6 @@
 /** Appends to every partition, several at a time, until the target is gone. */
 import { TargetGoneError, type CrashTarget } from './crash-target.ts'
-import { valueOf, type Ledger } from './ledger.ts'
+import { valueOf, type PartitionLedger } from './ledger.ts'
 
 const inFlight = 4
 const mostRecords = 20
@@ -8,7 +8,7 @@ const mostRecords = 20
 /** Resolves when the target is gone. @throws what an append fails with while it lives. */
 export async function applyLoad(
   target: CrashTarget,
-  ledgers: readonly Ledger[],
+  ledgers: readonly PartitionLedger[],
   random: (bound: number) => number,
 ): Promise<void> {
   await Promise.all(
@@ -16,7 +16,11 @@ export async function applyLoad(
   )
 }
 
-async function appendUntilDead(target: CrashTarget, ledger: Ledger, random: (bound: number) => number): Promise<void> {
+async function appendUntilDead(
+  target: CrashTarget,
+  ledger: PartitionLedger,
+  random: (bound: number) => number,
+): Promise<void> {
   for (;;) {
     const count = 1 + random(mostRecords)
     // Now and then a batch of many pages, of which a kill may leave some.

@@ -1,8 +1,15 @@
 /** The process that is killed: opens a LogManager in the directory given, appends and reads as it is told over IPC. */
 import { nodeRuntime, type Logger } from '@millrace/runtime'
-import { readRecords, RecordBatchBuilder, forEachBatch } from '@millrace/protocol'
-import { defaultLogConfig, LogManager, validateRecords, type LogConfig, type PartitionLog } from '@millrace/storage'
-import { topicProperties, type StoredRecord } from './crash-target.ts'
+import { forEachBatch, lastOffset, readRecords, RecordBatchBuilder } from '@millrace/protocol'
+import {
+  defaultCleanerConfig,
+  defaultLogConfig,
+  LogManager,
+  validateRecords,
+  type LogConfig,
+  type PartitionLog,
+} from '@millrace/storage'
+import { keyOf, topicProperties, type StoredRecord } from './crash-target.ts'
 
 export type Request =
   | { id: number; kind: 'append'; topic: string; partition: number; values: readonly string[] }
@@ -28,6 +35,12 @@ function configFor(topic: string): LogConfig {
     segmentBytes: Number(properties['segment.bytes']),
     indexIntervalBytes: Number(properties['index.interval.bytes']),
     flushMessages: Number(properties['flush.messages'] ?? defaultLogConfig.flushMessages),
+    cleanupPolicies: {
+      compact: properties['cleanup.policy'] === 'compact',
+      delete: properties['cleanup.policy'] === undefined,
+    },
+    minCleanableDirtyRatio: Number(properties['min.cleanable.dirty.ratio'] ?? defaultLogConfig.minCleanableDirtyRatio),
+    fileDeleteDelayMs: Number(properties['file.delete.delay.ms'] ?? defaultLogConfig.fileDeleteDelayMs),
   }
 }
 
@@ -61,6 +74,7 @@ const manager = await LogManager.open({
     logStartOffsetCheckpointMs: 50,
     highWatermarkCheckpointMs: 20,
   },
+  cleaner: () => ({ ...defaultCleanerConfig, backoffMs: 20 }),
 })
 
 function reply(message: Reply): void {
@@ -92,7 +106,14 @@ reply({ id: 0 })
 async function append(log: PartitionLog, values: readonly string[]): Promise<bigint> {
   const builder = new RecordBatchBuilder()
   const nowMs = clock.now()
-  for (const value of values) builder.append({ timestamp: BigInt(nowMs), value: encoder.encode(value) })
+  for (const value of values) {
+    const key = keyOf(log.topic, value)
+    builder.append({
+      timestamp: BigInt(nowMs),
+      key: key === null ? null : encoder.encode(key),
+      value: encoder.encode(value),
+    })
+  }
   const batches = await validateRecords(builder.build(), {
     origin: 'client',
     config: log.config,
@@ -118,8 +139,8 @@ function read(log: PartitionLog, from: bigint): StoredRecord[] {
       for (const record of readRecords(bytes.subarray(at, at + sizeBytes))) {
         if (record.offset < offset) continue
         records.push({ offset: record.offset, value: decoder.decode(record.value!) })
-        offset = record.offset + 1n
       }
+      if (lastOffset(bytes, at) >= offset) offset = lastOffset(bytes, at) + 1n
     })
     if (offset === before) throw new Error(`nothing could be read at offset ${offset} of ${log.directory}`)
   }

@@ -2,6 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import {
+  cleaningPattern,
   recoveryPattern,
   TargetGoneError,
   type CrashPartition,
@@ -90,6 +91,10 @@ export class LogManagerTarget implements CrashTarget {
 
   recoveryLines(): readonly string[] {
     return this.#lines.filter((line) => recoveryPattern.test(line))
+  }
+
+  cleanings(): number {
+    return this.#lines.filter((line) => cleaningPattern.test(line)).length
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
