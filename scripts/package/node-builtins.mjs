@@ -43,7 +43,11 @@ function lazyModule(path) {
     'const withParts = (call, name, parts) => Object.defineProperties(call, Object.fromEntries(',
     '  parts.map((part) => [part, { get: () => load()[name][part], configurable: true }])))',
     ...exportedNames(path).map((name) => lazyExport(name, Object.getOwnPropertyDescriptor(builtin, name)?.value)),
-    'export default /* @__PURE__ */ new Proxy({}, { get: (_, name) => load()[name] })',
+    // node:assert is a function itself.
+    'export default /* @__PURE__ */ new Proxy(function () {}, {',
+    '  get: (_, name) => load()[name],',
+    '  apply: (_, self, args) => load().apply(self, args),',
+    '})',
   ].join('\n')
 }
 

@@ -1,5 +1,5 @@
 /** The uniform assignment of a group whose members all subscribe to the same topics. Source: Kafka's UniformHomogeneousAssignmentBuilder. */
-import assert from 'node:assert'
+import { strict as assert } from 'node:assert'
 import type { Assignment, GroupToAssign } from './assignor.ts'
 import { EditableAssignments } from './editable-assignments.ts'
 
