@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { EmbeddedTree } from '@millrace/coordination'
 import {
   attributes,
+  DeleteGroups,
   encodeRequestFrame,
   ErrorCode,
   Fetch,
@@ -252,6 +253,31 @@ test('OffsetDelete refuses what does not exist, and deletes the rest', async () 
     ['none', ErrorCode.GROUP_ID_NOT_FOUND],
   ] as const)
     assert.equal((await client.ask(OffsetDelete, 0, { groupId, topics: [] })).errorCode, code)
+})
+
+test('more offsets than fit into a batch are deleted one by one, or with their group', async () => {
+  await using broker = await TestBroker.start({
+    configs: { 'offsets.topic.num.partitions': 1, 'message.max.bytes': 700 },
+  })
+  await broker.createTopic('t', { partitions: 40 })
+  const client = await broker.connect()
+  await client.ask(FindCoordinator, 0, { key: 'group' })
+  for (let first = 0; first < 40; first += 4) {
+    const partitions = [0, 1, 2, 3].map((next) => first + next)
+    const outcome = await commit(client, 9, [{ name: 't', partitions }])
+    if (outcome[0] !== `t-${first} ${ErrorCode.NONE}`) first -= 4
+  }
+  const left = async () => {
+    const { topics } = await client.ask(OffsetFetch, 5, { groupId: 'group', topics: null })
+    return topics.flatMap(({ partitions }) => partitions).length
+  }
+  assert.equal(await left(), 40)
+  const partitions = Array.from({ length: 20 }, (_, partitionIndex) => ({ partitionIndex }))
+  await client.ask(OffsetDelete, 0, { groupId: 'group', topics: [{ name: 't', partitions }] })
+  assert.equal(await left(), 20)
+  const { results } = await client.ask(DeleteGroups, 2, { groupsNames: ['group'] })
+  assert.deepEqual([results[0]!.errorCode, await left()], [ErrorCode.NONE, 0])
+  client.close()
 })
 
 for (const codec of [0, 1, 2, 3, 4])

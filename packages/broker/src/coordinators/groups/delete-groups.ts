@@ -5,9 +5,10 @@ import type { Groups } from './groups.ts'
 import { tombstonesOfGroup } from './offsets/delete-offsets.ts'
 import type { GroupOffsets } from './offsets/group-offsets.ts'
 
-/** Answered with an error code. @throws KafkaError with the code of the answer. */
+/** Answered with an error code. Whatever a crash leaves of it can be deleted again. @throws KafkaError with the code of the answer. */
 export function deleteGroup(groups: Groups, offsets: GroupOffsets, groupId: string): Decision<number> {
   const group = groups.find(groupId)
   group.checkDelete()
-  return { records: [...tombstonesOfGroup(offsets, groupId), ...group.tombstones()], response: ErrorCode.NONE }
+  const records = [...tombstonesOfGroup(offsets, groupId), ...group.tombstones()]
+  return { records, isAtomic: false, response: ErrorCode.NONE }
 }

@@ -1,19 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ErrorCode, KafkaError } from '@millrace/protocol'
-import { ClassicClient, protocol, testGroup, type Sent } from '../testing/classic-client.ts'
+import { ClassicClient, protocol, type Sent } from '../testing/classic-client.ts'
 import { GroupShardUnderTest } from '../testing/group-shard-under-test.ts'
-import type { JoinAnswer, LeaveAnswer } from './classic-answers.ts'
-import type { ClassicGroup } from './classic-group.ts'
-
-function groupOf(under: GroupShardUnderTest): ClassicGroup {
-  return under.shard.groups.findOfType<ClassicGroup>(testGroup, 'classic')
-}
-
-const joinOf = (sending: Sent<JoinAnswer>): JoinAnswer => {
-  assert.ok(sending.answer !== undefined, 'it still waits')
-  return sending.answer as JoinAnswer
-}
+import { groupOf, joinOf } from '../testing/started-classic-group.ts'
+import type { LeaveAnswer } from './classic-answers.ts'
 
 /** Two static members, the leader first, with assignments unless `isSynced` is false. */
 async function group(

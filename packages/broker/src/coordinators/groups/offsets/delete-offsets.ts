@@ -24,7 +24,7 @@ export function deleteOffsets(
     const errorCode = isSubscribed ? ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC : ErrorCode.NONE
     return { name, partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })) }
   })
-  return { records, response }
+  return { records, isAtomic: false, response }
 }
 
 /** Tombstones of everything a group has committed, also in open transactions. */
