@@ -257,7 +257,7 @@ test('OffsetDelete refuses what does not exist, and deletes the rest', async () 
 
 test('more offsets than fit into a batch are deleted one by one, or with their group', async () => {
   await using broker = await TestBroker.start({
-    configs: { 'offsets.topic.num.partitions': 1, 'message.max.bytes': 700 },
+    configs: { 'offsets.topic.num.partitions': 1, 'message.max.bytes': 400 },
   })
   await broker.createTopic('t', { partitions: 40 })
   const client = await broker.connect()
