@@ -123,7 +123,7 @@ try {
 } catch (error) {
   if (!(error instanceof StuckError)) throw error
   problems.push(error.message)
-  console.log(`${describe()}\n${(await openTransactions(view, [outputTopic, '__consumer_offsets'])).join('\n')}`)
+  console.log(`${describe()}\n${(await openTransactions(view, [outputTopic])).join('\n')}`)
 }
 for (const copier of running) await copier.stop()
 
@@ -139,7 +139,7 @@ for (let partition = 0; partition < partitions; partition++) {
   committed.push(await committedValues(bootstrap, outputTopic, partition))
 }
 const verdict = judge({ input, log, committed })
-problems.push(...verdict.problems)
+problems.push(...verdict.problems, ...(await openTransactions(view, ['__consumer_offsets'])))
 for (const problem of problems.slice(0, 50)) console.log(`PROBLEM ${problem}`)
 const shares = running.map(({ name, copied, failures }) => `${name} ${copied} (failed ${failures} times)`)
 console.log(
