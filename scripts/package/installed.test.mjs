@@ -7,7 +7,7 @@ import { delimiter, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { RawClient } from '../../packages/broker/src/testing/raw-client.ts'
 import { batchOf } from '../../packages/broker/src/testing/records.ts'
-import { ApiVersions, Metadata, Produce } from '../../packages/protocol/src/index.ts'
+import { ApiVersions, CreateTopics, Metadata, Produce, RecordBatchBuilder } from '../../packages/protocol/src/index.ts'
 
 const root = join(import.meta.dirname, '../..')
 const folder = mkdtempSync(join(tmpdir(), 'millrace-installed-'))
@@ -121,6 +121,42 @@ test('large compressed batches are checked in the thread for codecs', async () =
   broker.stop()
   assert.equal(await broker.ended, 0, broker.output())
   assert.doesNotMatch(broker.output(), /codec thread|Cannot find module|ERR_MODULE/)
+})
+
+test('compacted topics are cleaned in the thread for that', async () => {
+  const data = join(folder, 'data-compacted')
+  const overrides = ['listeners=PLAINTEXT://localhost:0', `log.dirs=${data}`, 'log.cleaner.backoff.ms=50']
+  const broker = startCommand('start', ...overrides.flatMap((override) => ['--override', override]))
+  const [, port] = await broker.printed(/listens on {2}127\.0\.0\.1:(\d+)/)
+  const client = await RawClient.open(Number(port))
+  const configs = { 'cleanup.policy': 'compact', 'internal.segment.bytes': '1000', 'min.cleanable.dirty.ratio': '0.01' }
+  await client.ask(CreateTopics, 7, {
+    timeoutMs: 10_000,
+    topics: [
+      {
+        name: 'compacted',
+        numPartitions: 1,
+        replicationFactor: 1,
+        assignments: [],
+        configs: Object.entries(configs).map(([name, value]) => ({ name, value })),
+      },
+    ],
+  })
+  for (let number = 0; number < 30; number++) {
+    const batch = new RecordBatchBuilder()
+    batch.append({ timestamp: BigInt(Date.now()), key: Buffer.from('key'), value: Buffer.alloc(100, `${number}`) })
+    await client.ask(Produce, 9, {
+      transactionalId: null,
+      acks: -1,
+      timeoutMs: 5_000,
+      topicData: [{ name: 'compacted', partitionData: [{ index: 0, records: batch.build() }] }],
+    })
+  }
+  await broker.printed(/cleaned a log/)
+  client.close()
+  broker.stop()
+  assert.equal(await broker.ended, 0, broker.output())
+  assert.doesNotMatch(broker.output(), /without a thread|Cannot find module|ERR_MODULE/)
 })
 
 test("import { startBroker } from 'millrace' works", () => {

@@ -3,8 +3,19 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { ErrorCode, Fetch, forEachBatch, Produce, readRecords, RecordBatchBuilder } from '@millrace/protocol'
-import { nodeRuntime, silentLogger, type LogFields, type Logger } from '@millrace/runtime'
+import { EmbeddedTree } from '@millrace/coordination'
+import {
+  ErrorCode,
+  Fetch,
+  FindCoordinator,
+  forEachBatch,
+  OffsetCommit,
+  OffsetFetch,
+  Produce,
+  readRecords,
+  RecordBatchBuilder,
+} from '@millrace/protocol'
+import { MemoryDisk, nodeRuntime, silentLogger, type LogFields, type Logger } from '@millrace/runtime'
 import { TestBroker, type RawClient } from './testing/index.ts'
 
 /** Resolves with what the cleaner says of the first log it has cleaned; warnings are collected. */
@@ -58,6 +69,18 @@ async function keysFrom(client: RawClient, fetchOffset: bigint): Promise<[offset
   return found
 }
 
+/** Until the coordinator of the group has loaded. */
+async function fetchOffsets(client: RawClient): Promise<bigint[]> {
+  for (;;) {
+    const { errorCode, topics } = await client.ask(OffsetFetch, 5, {
+      groupId: 'group',
+      topics: [{ name: 't', partitionIndexes: [0, 1] }],
+    })
+    if (errorCode === ErrorCode.NONE)
+      return topics.flatMap(({ partitions }) => partitions.map(({ committedOffset }) => committedOffset))
+  }
+}
+
 const configs = { 'cleanup.policy': 'compact', 'internal.segment.bytes': 1000, 'min.cleanable.dirty.ratio': 0.01 }
 
 for (const storage of ['memory', 'disk'])
@@ -92,3 +115,40 @@ for (const storage of ['memory', 'disk'])
       rmSync(directory, { recursive: true })
     }
   })
+
+test('__consumer_offsets is compacted, and the offsets that are left are those committed last', async () => {
+  const { logger, cleaned } = cleaningListener()
+  const real = nodeRuntime()
+  const runtime = { ...real, disk: new MemoryDisk({ now: () => real.clock.now() }) }
+  await using tree = await EmbeddedTree.open({ clock: real.clock })
+  const settings = {
+    'offsets.topic.num.partitions': 1,
+    'offsets.topic.segment.bytes': 1024 * 1024,
+    'log.cleaner.backoff.ms': 20,
+  }
+  const commits = 160n
+  {
+    await using broker = await TestBroker.start({ runtime, tree, logger, configs: settings })
+    await broker.createTopic('t', { partitions: 2 })
+    const client = await broker.connect()
+    await client.ask(FindCoordinator, 0, { key: 'group' })
+    await fetchOffsets(client)
+    // Large ones, so that a segment is soon full.
+    const committedMetadata = 'm'.repeat(4000)
+    for (let commit = 1n; commit <= commits; commit++) {
+      const partitions = [0, 1].map((partitionIndex) => ({
+        partitionIndex,
+        committedOffset: commit,
+        committedMetadata,
+      }))
+      await client.ask(OffsetCommit, 8, { groupId: 'group', memberId: '', topics: [{ name: 't', partitions }] })
+    }
+    const { recordsRead, recordsKept } = await cleaned
+    assert.ok(Number(recordsRead) > 200 && Number(recordsKept) <= 4, `${recordsKept} of ${recordsRead} are left`)
+    client.close()
+  }
+  await using broker = await TestBroker.start({ runtime, tree, configs: settings })
+  const client = await broker.connect()
+  assert.deepEqual(await fetchOffsets(client), [commits, commits])
+  client.close()
+})
