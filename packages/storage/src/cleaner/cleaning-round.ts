@@ -67,22 +67,23 @@ export class CleaningRound {
       legacyHorizonMs: this.#legacyHorizonMs(),
       producers: cleaning.lastRecordsOfProducers(),
     }
+    const dirty = cleaning.segments(firstDirtyOffset, firstUncleanableOffset)
     // What is durable must not give way to what a crash of the system could still take: records, and the markers that decide on them.
-    await log.flush()
-    this.#assertUndisturbed()
-    const map = await hand.buildMap({
-      ...this.#place(),
-      segments: cleaning.segments(firstDirtyOffset, firstUncleanableOffset).map((segment) => ({
-        ...sourceOf(segment),
-        startPosition: segment.baseOffset >= firstDirtyOffset ? 0 : segment.positionBelow(firstDirtyOffset),
-        endOffset: cleaning.endOf(segment),
-      })),
-      firstDirtyOffset,
-      aborted: cleaning.abortedBetween(firstDirtyOffset, firstUncleanableOffset),
-      memoryBytes: Math.floor(config.dedupeBufferBytes / config.threads),
-      loadFactor: config.loadFactor,
-    })
-    this.#assertUndisturbed()
+    await this.#undisturbed(dirty, () => log.flush())
+    const map = await this.#undisturbed(dirty, () =>
+      hand.buildMap({
+        ...this.#place(),
+        segments: dirty.map((segment) => ({
+          ...sourceOf(segment),
+          startPosition: segment.baseOffset >= firstDirtyOffset ? 0 : segment.positionBelow(firstDirtyOffset),
+          endOffset: cleaning.endOf(segment),
+        })),
+        firstDirtyOffset,
+        aborted: cleaning.abortedBetween(firstDirtyOffset, firstUncleanableOffset),
+        memoryBytes: Math.floor(config.dedupeBufferBytes / config.threads),
+        loadFactor: config.loadFactor,
+      }),
+    )
     const { segmentBytes, segmentIndexBytes: indexBytes } = log.config
     const groups = groupSegments(cleaning.segments(0n, map.endOffset).map(grouped), {
       segmentBytes,
@@ -114,20 +115,20 @@ export class CleaningRound {
     const { config } = log
     const { baseOffset } = old[0]!
     try {
-      const result = await hand.cleanGroup({
-        ...this.#place(),
-        segments: old.map((segment) => ({
-          ...sourceOf(segment),
-          aborted: cleaning.abortedBetween(segment.baseOffset, cleaning.endOf(segment)),
-          keepsLegacyTombstones: segment.modifiedMs() > legacyHorizonMs,
-        })),
-        producers,
-        nowMs,
-        deleteRetentionMs: BigInt(config.deleteRetentionMs),
-        indexIntervalBytes: config.indexIntervalBytes,
-      })
-      this.#assertUndisturbed()
-      if (!cleaning.has(old)) throw new CleaningStoppedError('segments went while they were cleaned')
+      const result = await this.#undisturbed(old, () =>
+        hand.cleanGroup({
+          ...this.#place(),
+          segments: old.map((segment) => ({
+            ...sourceOf(segment),
+            aborted: cleaning.abortedBetween(segment.baseOffset, cleaning.endOf(segment)),
+            keepsLegacyTombstones: segment.modifiedMs() > legacyHorizonMs,
+          })),
+          producers,
+          nowMs,
+          deleteRetentionMs: BigInt(config.deleteRetentionMs),
+          indexIntervalBytes: config.indexIntervalBytes,
+        }),
+      )
       cleaning.replace(old, result)
       this.#count(result)
     } catch (error) {
@@ -154,11 +155,33 @@ export class CleaningRound {
     return clean === undefined ? 0 : clean.modifiedMs() - hosted.log.config.deleteRetentionMs
   }
 
-  #assertUndisturbed(): void {
+  /**
+   * What `work` on the segments comes to. @throws CleaningStoppedError when they, or the log, were cut, closed or taken away meanwhile, whatever
+   * came of the work: it may have failed by that.
+   */
+  async #undisturbed<Result>(segments: readonly Segment[], work: () => Promise<Result>): Promise<Result> {
+    let cause: unknown
+    try {
+      const result = await work()
+      if (!this.#isDisturbed(segments)) return result
+    } catch (error) {
+      if (!this.#isDisturbed(segments)) throw error
+      cause = error
+    }
+    throw new CleaningStoppedError('what was to be cleaned was cut, closed or taken away', { cause })
+  }
+
+  #isDisturbed(segments: readonly Segment[]): boolean {
     const { hosted, isStopped } = this.#options
     const { log } = hosted
-    if (isStopped() || log.isClosed || log.failure !== null || this.#cleaning.cuts !== this.#cutsBefore)
-      throw new CleaningStoppedError('the log was cut, closed or taken away while it was cleaned')
+    const cleaning = this.#cleaning
+    return (
+      isStopped() ||
+      log.isClosed ||
+      log.failure !== null ||
+      cleaning.cuts !== this.#cutsBefore ||
+      !cleaning.has(segments)
+    )
   }
 
   #count({ bytesRead, sizeBytes, recordsRead, recordsKept, keylessRecords }: GroupResult): void {

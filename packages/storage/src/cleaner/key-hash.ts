@@ -5,8 +5,6 @@
  */
 
 const sines = Int32Array.from({ length: 64 }, (_, index) => Math.floor(Math.abs(Math.sin(index + 1)) * 2 ** 32) | 0)
-/** Four for each of the four rounds. */
-const rotations = Int32Array.of(7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21)
 const blockBytes = 64
 /** The last block ends with the length in bits, 8 bytes. */
 const lengthAt = 56
@@ -43,9 +41,10 @@ export class KeyHash {
     this.#mix()
   }
 
+  /** Four rounds of sixteen steps; four steps at a time, after which each of the words is back at its place. */
   #mix(): void {
     const { words } = this
-    const block = this.#block
+    const m = this.#block
     const before0 = words[0]!
     const before1 = words[1]!
     const before2 = words[2]!
@@ -54,33 +53,38 @@ export class KeyHash {
     let b = before1
     let c = before2
     let d = before3
-    for (let step = 0; step < 64; step++) {
-      const round = step >> 4
-      let mixed: number
-      let word: number
-      if (round === 0) {
-        mixed = d ^ (b & (c ^ d))
-        word = step
-      } else if (round === 1) {
-        mixed = c ^ (d & (b ^ c))
-        word = (5 * step + 1) & 15
-      } else if (round === 2) {
-        mixed = b ^ c ^ d
-        word = (3 * step + 5) & 15
-      } else {
-        mixed = c ^ (b | ~d)
-        word = (7 * step) & 15
-      }
-      const sum = (a + mixed + sines[step]! + block[word]!) | 0
-      const shift = rotations[(round << 2) | (step & 3)]!
-      a = d
-      d = c
-      c = b
-      b = (b + ((sum << shift) | (sum >>> (32 - shift)))) | 0
+    for (let step = 0; step < 16; step += 4) {
+      a = turned(a, d ^ (b & (c ^ d)), sines[step]!, m[step]!, 7, b)
+      d = turned(d, c ^ (a & (b ^ c)), sines[step + 1]!, m[step + 1]!, 12, a)
+      c = turned(c, b ^ (d & (a ^ b)), sines[step + 2]!, m[step + 2]!, 17, d)
+      b = turned(b, a ^ (c & (d ^ a)), sines[step + 3]!, m[step + 3]!, 22, c)
     }
-    words[0] = (before0 + a) | 0
-    words[1] = (before1 + b) | 0
-    words[2] = (before2 + c) | 0
-    words[3] = (before3 + d) | 0
+    for (let step = 16; step < 32; step += 4) {
+      a = turned(a, c ^ (d & (b ^ c)), sines[step]!, m[(5 * step + 1) & 15]!, 5, b)
+      d = turned(d, b ^ (c & (a ^ b)), sines[step + 1]!, m[(5 * step + 6) & 15]!, 9, a)
+      c = turned(c, a ^ (b & (d ^ a)), sines[step + 2]!, m[(5 * step + 11) & 15]!, 14, d)
+      b = turned(b, d ^ (a & (c ^ d)), sines[step + 3]!, m[(5 * step + 16) & 15]!, 20, c)
+    }
+    for (let step = 32; step < 48; step += 4) {
+      a = turned(a, b ^ c ^ d, sines[step]!, m[(3 * step + 5) & 15]!, 4, b)
+      d = turned(d, a ^ b ^ c, sines[step + 1]!, m[(3 * step + 8) & 15]!, 11, a)
+      c = turned(c, d ^ a ^ b, sines[step + 2]!, m[(3 * step + 11) & 15]!, 16, d)
+      b = turned(b, c ^ d ^ a, sines[step + 3]!, m[(3 * step + 14) & 15]!, 23, c)
+    }
+    for (let step = 48; step < 64; step += 4) {
+      a = turned(a, c ^ (b | ~d), sines[step]!, m[(7 * step) & 15]!, 6, b)
+      d = turned(d, b ^ (a | ~c), sines[step + 1]!, m[(7 * step + 7) & 15]!, 10, a)
+      c = turned(c, a ^ (d | ~b), sines[step + 2]!, m[(7 * step + 14) & 15]!, 15, d)
+      b = turned(b, d ^ (c | ~a), sines[step + 3]!, m[(7 * step + 21) & 15]!, 21, c)
+    }
+    words[0] = before0 + a
+    words[1] = before1 + b
+    words[2] = before2 + c
+    words[3] = before3 + d
   }
+}
+
+function turned(word: number, mixed: number, sine: number, part: number, shift: number, next: number): number {
+  const sum = (word + mixed + sine + part) | 0
+  return (next + ((sum << shift) | (sum >>> (32 - shift)))) | 0
 }

@@ -178,6 +178,28 @@ test('a truncation makes what comes back dirty, and ends a cleaning that is unde
   assert.equal(log.world.text('/a/cleaner-offset-checkpoint'), `0\n1\nt 0 ${firstDirtyOffset}\n`)
 })
 
+test('what a truncation, or retention after a change of policy, does to a log that is being cleaned harms nothing', async () => {
+  for (const disturb of [
+    (log: CompactedLog) => void log.log.truncateTo(3n),
+    (log: CompactedLog) => {
+      log.log.config = { ...log.log.config, cleanupPolicies: { compact: false, delete: true }, retentionMs: 0 }
+      log.log.applyRetention(log.nowMs + 1)
+    },
+  ]) {
+    const log = await open({ fileDeleteDelayMs: 1 })
+    for (let round = 0; round < 20; round++) await write(log, ['a', `${round}`])
+    log.cleanerConfig = { ...log.cleanerConfig, maxBytesPerSecond: 300 }
+    await log.advance(2000)
+    assert.equal(log.log.cleaning.firstDirtyOffset, null, 'it is at it')
+    disturb(log)
+    await log.advance(20_000)
+    assert.deepEqual(log.world.failures, [])
+    assert.equal(log.log.cleaning.isUncleanable, false)
+    assert.ok(!log.world.lines.some(({ level }) => level === 'error'))
+    assert.deepEqual(log.names('.cleaned'), [])
+  }
+})
+
 test('a throttled cleaning takes its time, and gives way to the deletion of the topic', async () => {
   const log = await open()
   for (let round = 0; round < 20; round++) await write(log, ['a', `${round}`])

@@ -45,8 +45,8 @@ export class LogCleaner implements AsyncDisposable {
   readonly #throttle: Throttle
   readonly #stop = new AbortController()
   readonly #underWay = new Map<HostedLog, Work>()
-  /** One promise per thread: its end. */
-  readonly #threads: Promise<void>[] = []
+  /** The end of each thread, by its number. */
+  readonly #threads = new Map<number, Promise<void>>()
   #canHaveThreads = true
 
   constructor(options: LogCleanerOptions) {
@@ -57,10 +57,9 @@ export class LogCleaner implements AsyncDisposable {
 
   /** `threads` may have changed. One too many ends after the log it is at. */
   configChanged(): void {
-    while (this.#threads.length < this.#options.config().threads && !this.#stop.signal.aborted) {
-      const number = this.#threads.length
-      this.#threads.push(this.#work(number))
-    }
+    if (this.#stop.signal.aborted) return
+    for (let number = 0; number < this.#options.config().threads; number++)
+      if (!this.#threads.has(number)) this.#threads.set(number, this.#work(number))
   }
 
   /** Ends the cleaning of a log that is needed for something else. What was put in place stays. */
@@ -98,7 +97,7 @@ export class LogCleaner implements AsyncDisposable {
       if (!signal.aborted) logger.error('a thread of the log cleaner has ended', { error })
     } finally {
       await hand?.[Symbol.asyncDispose]()
-      if (this.#threads.length > number) this.#threads.length = number
+      this.#threads.delete(number)
     }
   }
 
@@ -214,6 +213,6 @@ export class LogCleaner implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new CleaningStoppedError('the log cleaner is closed'))
     for (const hosted of this.#underWay.keys()) this.abort(hosted)
-    await Promise.all(this.#threads)
+    await Promise.all(this.#threads.values())
   }
 }

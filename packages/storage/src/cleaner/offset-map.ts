@@ -35,6 +35,8 @@ export class OffsetMap {
   #size = 0
   #latest = -1
   #slots = 0
+  /** Slots per value of a uint32. */
+  #scale = 0
   #words!: Int32Array
   #offsets!: Float64Array
   /** Keys at which it grows, if it may. */
@@ -101,7 +103,7 @@ export class OffsetMap {
     const words = this.#words
     const offsets = this.#offsets
     const slots = this.#slots
-    let slot = Math.floor((h0 >>> 0) * (slots / hashRange))
+    let slot = ((h0 >>> 0) * this.#scale) | 0
     while (offsets[slot * floatsPerSlot + offsetAt] !== 0) {
       const at = slot * wordsPerSlot
       if (words[at] === h0 && words[at + 1] === h1 && words[at + 2] === h2 && words[at + 3] === h3) return slot
@@ -129,6 +131,7 @@ export class OffsetMap {
   #allocate(slots: number): void {
     const memory = new ArrayBuffer(slots * slotBytes)
     this.#slots = slots
+    this.#scale = slots / hashRange
     this.#words = new Int32Array(memory)
     this.#offsets = new Float64Array(memory)
     this.#growAt = slots === this.#mostSlots ? Infinity : Math.floor(slots * comfortableLoad)
