@@ -17,6 +17,7 @@ class StillClock implements Clock {
   now = (): number => this.#now
   monotonicMs = (): number => this.#now
   endOfTurn = (callback: () => void): void => callback()
+  nextTurn = async (): Promise<void> => {}
   sleep = (): Promise<void> => Promise.reject(new Error('not here'))
 
   after(delayMs: number, callback: () => void): Timer {

@@ -27,6 +27,9 @@ export interface Clock {
    */
   endOfTurn(callback: () => void): void
 
+  /** Resolves in the next turn of the event loop: what has arrived meanwhile is handled first. For long work to pause between its slices. */
+  nextTurn(): Promise<void>
+
   /** Resolves after `delayMs` as `after`; rejects with the signal's reason when aborted first. */
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>
 }

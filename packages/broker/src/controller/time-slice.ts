@@ -7,7 +7,8 @@ const SLICE_MS = 4
  * Breaks long work into slices: `if (slice.isOver) await slice.next()` between its steps. What was read before the pause may have changed
  * after it.
  *
- * The pause is a timer's shortest, up to 10 ms: others get not just one turn but the larger part of the time.
+ * The pause of `next` is a timer's shortest, up to 10 ms: others get not just one turn but the larger part of the time. That of `nextTurn` is one
+ * turn, for work that others wait for.
  */
 export class TimeSlice {
   readonly #clock: Clock
@@ -26,6 +27,11 @@ export class TimeSlice {
 
   async next(): Promise<void> {
     await new Promise<void>((resolve) => this.#clock.after(0, resolve))
+    this.#endsAt = this.#clock.monotonicMs() + this.#lengthMs
+  }
+
+  async nextTurn(): Promise<void> {
+    await this.#clock.nextTurn()
     this.#endsAt = this.#clock.monotonicMs() + this.#lengthMs
   }
 }

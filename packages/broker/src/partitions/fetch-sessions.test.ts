@@ -38,6 +38,7 @@ function sessionsWith(maxSessions = 10, maxPartitions = 1000) {
     monotonicMs: () => nowMs,
     after: () => ({ cancel() {} }),
     endOfTurn: () => {},
+    nextTurn: async () => {},
     sleep: async () => {},
   }
   const random = { next: () => 0, integer: () => nextId++, bytes: (length: number) => new Uint8Array(length) }

@@ -124,6 +124,7 @@ test('the nodes of an ended session go in the end, though the store fails at fir
     now: () => clock.now(),
     monotonicMs: () => clock.monotonicMs(),
     endOfTurn: (callback) => clock.endOfTurn(callback),
+    nextTurn: () => clock.nextTurn(),
     sleep: (delayMs, signal) => clock.sleep(delayMs, signal),
     after: (_delayMs, callback) => clock.after(0, callback),
   }

@@ -38,6 +38,12 @@ export class NodeClock implements Clock {
     this.#turnEnd.add(callback)
   }
 
+  nextTurn(): Promise<void> {
+    return new Promise((resolve) => {
+      setImmediate(resolve)
+    })
+  }
+
   sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
     return sleepOn(this, delayMs, signal)
   }

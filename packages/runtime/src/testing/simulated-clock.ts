@@ -176,6 +176,10 @@ export class SimulatedClock implements Clock {
     })
   }
 
+  nextTurn(): Promise<void> {
+    return this.sleep(0)
+  }
+
   sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
     return sleepOn(this, delayMs, signal)
   }

@@ -21,6 +21,8 @@ export class CoordinatorRuntime<S extends CoordinatorShard> {
   /** By partition. */
   readonly #hosts = new Map<number, ShardHost<S>>()
   #isClosed = false
+  /** One after the other: together they would not be done sooner, and each turn of the event loop would wait for a slice of all. */
+  #loads: Promise<void> = Promise.resolve()
 
   constructor(options: CoordinatorRuntimeOptions<S>) {
     this.topic = options.topic
@@ -94,7 +96,7 @@ export class CoordinatorRuntime<S extends CoordinatorShard> {
       if (partition === undefined || !partition.isLeader || partition.isOffline || this.#hosts.has(index)) continue
       const host = new ShardHost({ ...this.#options, partition })
       this.#hosts.set(index, host)
-      void host.load()
+      this.#loads = this.#loads.then(() => host.load())
     }
   }
 

@@ -61,7 +61,7 @@ export async function loadShard(options: LoadOptions): Promise<LoadSummary | nul
     else await located.read(bytes)
     let at = 0
     while (at < bytes.length) {
-      if (slice.isOver) await slice.next()
+      if (slice.isOver) await slice.nextTurn()
       if (isStopped()) return null
       const next = forEachBatch(
         bytes,
