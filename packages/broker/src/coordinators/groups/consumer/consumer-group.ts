@@ -40,6 +40,7 @@ export class ConsumerGroup implements Group {
   readonly #staticMembers = new Map<string, string>()
   readonly #classicProtocols = new Map<string, number>()
   #classicMembers = 0
+  #sharedTopics: ReadonlySet<string> = new Set()
 
   /** Not in the log: the group epoch after the subscribed topics were looked at last; null when they have to be looked at again. */
   #refreshedAtEpoch: number | null = null
@@ -102,6 +103,13 @@ export class ConsumerGroup implements Group {
   /** A static member that comes under a new id has the target of the one before. */
   targetOf({ id, instanceId }: ConsumerMember): Assignment {
     return this.target.of(instanceId === null ? id : (this.staticMemberId(instanceId) ?? ''))
+  }
+
+  /** One set for members that subscribe to the same topics, which most do: for memory, and to look their ids up once. */
+  shareTopics(topics: readonly string[]): ReadonlySet<string> {
+    const shared = this.#sharedTopics
+    if (shared.size === topics.length && topics.every((topic) => shared.has(topic))) return shared
+    return (this.#sharedTopics = new Set(topics))
   }
 
   updateMember(member: ConsumerMember): void {

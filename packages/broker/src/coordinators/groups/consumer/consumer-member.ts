@@ -79,9 +79,11 @@ export function newMember(id: string): ConsumerMember {
   }
 }
 
+/** `subscribedTopics`: those of the record. */
 export function memberWithMetadata(
   member: ConsumerMember,
   stored: RecordValue<typeof ConsumerGroupMemberMetadataRecord>,
+  subscribedTopics: ReadonlySet<string>,
 ): ConsumerMember {
   return {
     ...member,
@@ -90,7 +92,7 @@ export function memberWithMetadata(
     rebalanceTimeoutMs: stored.rebalanceTimeoutMs,
     clientId: stored.clientId,
     clientHost: stored.clientHost,
-    subscribedTopics: new Set(stored.subscribedTopicNames),
+    subscribedTopics,
     subscribedRegex: stored.subscribedTopicRegex ?? '',
     assignor: stored.serverAssignor,
     classic: stored.classicMemberMetadata,

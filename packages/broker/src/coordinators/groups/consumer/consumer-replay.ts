@@ -58,7 +58,8 @@ export function registerConsumerReplay(replayers: Replayers, { groups, newGroup 
     .on(ConsumerGroupMemberMetadataRecord, ({ groupId, memberId }, value) => {
       if (value !== null) {
         const group = groupOf(groupId)
-        return group.updateMember(memberWithMetadata(group.memberOrNew(memberId), value))
+        const topics = group.shareTopics(value.subscribedTopicNames)
+        return group.updateMember(memberWithMetadata(group.memberOrNew(memberId), value, topics))
       }
       const group = existing(groupId)
       const member = group?.members.get(memberId)
