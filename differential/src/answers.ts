@@ -20,6 +20,8 @@ const identityFields = new Set([
   'nextProducerId',
   'topicId',
   'clusterId',
+  /** Over topic ids. */
+  'metadataHash',
 ])
 /** Clocks differ; that a time is given or is not (-1, 0) must not. */
 const timeFields =
@@ -48,6 +50,15 @@ const unorderedLists = new Set([
   'AddPartitionsToTxn response resultsByTopicV3AndBelow',
   'AddPartitionsToTxn response resultsByTopicV3AndBelow.resultsByPartition',
   'GroupMetadata value members',
+  'ConsumerGroupHeartbeat response assignment.topicPartitions',
+  'ConsumerGroupDescribe response groups',
+  'ConsumerGroupDescribe response groups.members',
+  'ConsumerGroupDescribe response groups.members.subscribedTopicNames',
+  'ConsumerGroupDescribe response groups.members.assignment.topicPartitions',
+  'ConsumerGroupDescribe response groups.members.targetAssignment.topicPartitions',
+  'ConsumerGroupTargetAssignmentMember value topicPartitions',
+  'ConsumerGroupCurrentMemberAssignment value assignedPartitions',
+  'ConsumerGroupCurrentMemberAssignment value partitionsPendingRevocation',
   'TransactionLog value transactionPartitions',
   'TransactionLog value transactionPartitions.partitionIds',
 ])

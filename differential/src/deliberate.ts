@@ -33,6 +33,11 @@ export const deliberateDifferences: readonly Deliberate[] = [
       'a leader that is gone is replaced by the member that joined first; in Kafka by whom its hash map gives first',
   },
   {
+    message: 'ConsumerGroupRegularExpression',
+    path: /^version$/,
+    reason: 'each broker counts the versions of its metadata in its own way',
+  },
+  {
     message: 'WriteTxnMarkers',
     path: /^markers.topics.partitions.errorCode$/,
     when: ({ kafka, ours }, exchange) => kafka === -1 && ours === 47 && show(exchange).includes('producerEpoch: -1'),

@@ -27,6 +27,14 @@ const topics: ReadonlyMap<string, RecordTypes> = new Map([
   ['__share_group_state', shareGroupStateRecords],
 ])
 
+/** Written for each of several members of a group, by Kafka in the order of a hash map. */
+const hashed = new Set([
+  'ConsumerGroupMemberMetadata',
+  'ConsumerGroupTargetAssignmentMember',
+  'ConsumerGroupCurrentMemberAssignment',
+  'ConsumerGroupRegularExpression',
+])
+
 export interface RecordDifference extends Difference {
   /** Like `__consumer_offsets, record 3 (OffsetCommit)`. */
   readonly where: string
@@ -76,11 +84,11 @@ export class WrittenRecords {
     const differences: RecordDifference[] = []
     for (const topic of topics.keys()) {
       const read = async (side: Side) =>
-        (await this.#read(side, topic)).filter(({ owner }) => owner === null || isWanted(owner))
-      const [kafka, ours] = (await Promise.all([read('kafka'), read('ours')])).map(withOffsetsInOrder) as [
-        Written[],
-        Written[],
-      ]
+        membersInOrder(
+          withOffsetsInOrder((await this.#read(side, topic)).filter(({ owner }) => owner === null || isWanted(owner))),
+          (id) => this.#identities.describe(id, side),
+        )
+      const [kafka, ours] = await Promise.all([read('kafka'), read('ours')])
       differences.push(...this.#compare(topic, kafka, ours))
     }
     return differences
@@ -178,6 +186,22 @@ function told(written: Written | undefined): object | null {
   if (written === undefined) return null
   const { kind, key, value, version, producer } = written
   return { kind, key, value, version, producer }
+}
+
+/** Sorts what is written for several members of a group in a row, by the names of the members. */
+function membersInOrder(written: readonly Written[], nameOf: (id: string) => string): Written[] {
+  const rank = ({ key }: Written): string =>
+    JSON.stringify(Object.values(key).map((one) => (typeof one === 'string' ? nameOf(one) : (one as unknown))))
+  const sorted: Written[] = []
+  for (let start = 0, end = 0; start < written.length; start = end) {
+    const { kind, owner } = written[start]!
+    end = start + 1
+    if (hashed.has(kind))
+      while (end < written.length && written[end]!.kind === kind && written[end]!.owner === owner) end++
+    const run = written.slice(start, end)
+    sorted.push(...run.sort((one, other) => (rank(one) < rank(other) ? -1 : rank(one) > rank(other) ? 1 : 0)))
+  }
+  return sorted
 }
 
 function* writtenIn(types: RecordTypes, bytes: Uint8Array, at: number): Generator<Written & { offset: bigint }> {

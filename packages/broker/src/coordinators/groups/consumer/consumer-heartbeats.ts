@@ -8,7 +8,7 @@ import type { ConsumerLeaves } from './consumer-leaves.ts'
 import { leavingEpoch, leavingForAWhileEpoch, type ConsumerMember } from './consumer-member.ts'
 import { checkReleased, GroupUpdate, staticMember } from './group-update.ts'
 import type { HeartbeatAnswer, HeartbeatRequest } from './heartbeat-request.ts'
-import { isSameOwnership, type OwnedPartitions } from './owned-partitions.ts'
+import { ascending, isSameOwnership, type OwnedPartitions } from './owned-partitions.ts'
 import type { ReportedPartitions } from './reconcile.ts'
 import type { RegexEngine } from './regex-engine.ts'
 
@@ -143,6 +143,6 @@ function isFull({
 
 function toldAssignment(assigned: OwnedPartitions): NonNullable<HeartbeatAnswer['assignment']> {
   return {
-    topicPartitions: Array.from(assigned, ([topicId, epochs]) => ({ topicId, partitions: [...epochs.keys()] })),
+    topicPartitions: Array.from(assigned, ([topicId, epochs]) => ({ topicId, partitions: ascending(epochs.keys()) })),
   }
 }

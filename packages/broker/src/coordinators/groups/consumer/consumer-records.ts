@@ -11,7 +11,7 @@ import {
 import { record, tombstone, type CoordinatorRecord } from '../../runtime/decision.ts'
 import type { Assignment } from '../assignors/assignor.ts'
 import { stateNumber, type ConsumerMember } from './consumer-member.ts'
-import { storedOwnedPartitions } from './owned-partitions.ts'
+import { ascending, storedOwnedPartitions } from './owned-partitions.ts'
 import type { ResolvedRegex } from './subscriptions.ts'
 
 export function groupEpochRecord(groupId: string, epoch: number, metadataHash: bigint): CoordinatorRecord {
@@ -53,7 +53,9 @@ export function targetRecord(groupId: string, memberId: string, target: Assignme
   return record(
     ConsumerGroupTargetAssignmentMemberRecord,
     { groupId, memberId },
-    { topicPartitions: Array.from(target, ([topicId, partitions]) => ({ topicId, partitions: [...partitions] })) },
+    {
+      topicPartitions: Array.from(target, ([topicId, partitions]) => ({ topicId, partitions: ascending(partitions) })),
+    },
   )
 }
 

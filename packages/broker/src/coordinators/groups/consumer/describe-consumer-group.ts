@@ -5,6 +5,7 @@ import type { Assignor } from '../assignors/assignor.ts'
 import type { ConsumerGroup } from './consumer-group.ts'
 import type { ConsumerMember } from './consumer-member.ts'
 import { preferredAssignor } from './group-update.ts'
+import { ascending } from './owned-partitions.ts'
 
 export type DescribedConsumerGroup = ResponseInput<typeof ConsumerGroupDescribe>['groups'][number]
 type DescribedMember = DescribedConsumerGroup['members'][number]
@@ -63,7 +64,7 @@ function described(all: readonly Partitions[], image: MetadataImage): DescribedM
   return {
     topicPartitions: Array.from(byTopic).flatMap(([topicId, partitions]) => {
       const topicName = image.topicNameById(topicId)
-      return topicName === undefined ? [] : [{ topicId, topicName, partitions }]
+      return topicName === undefined ? [] : [{ topicId, topicName, partitions: ascending(partitions) }]
     }),
   }
 }

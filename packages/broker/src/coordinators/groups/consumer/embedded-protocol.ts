@@ -16,6 +16,7 @@ import {
 } from '@millrace/protocol'
 import type { MetadataImage } from '../../../metadata/image.ts'
 import type { Assignment } from '../assignors/assignor.ts'
+import { ascending } from './owned-partitions.ts'
 import type { ReportedPartitions } from './reconcile.ts'
 
 export type Subscription = ReturnType<typeof ConsumerProtocolSubscription.decode>
@@ -42,7 +43,7 @@ export function encodeTopicsAssigned(
   writer.int16(version)
   const assignedPartitions = Array.from(assignment).flatMap(([topicId, partitions]) => {
     const topic = image.topicNameById(topicId)
-    return topic === undefined ? [] : [{ topic, partitions: [...partitions] }]
+    return topic === undefined ? [] : [{ topic, partitions: ascending(partitions) }]
   })
   ConsumerProtocolAssignment.encode(writer, { assignedPartitions }, version)
   return Buffer.concat(writer.finish())

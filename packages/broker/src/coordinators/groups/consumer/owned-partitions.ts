@@ -24,11 +24,15 @@ export function ownedPartitionsOf(stored: Stored, memberEpoch: number): OwnedPar
 export function storedOwnedPartitions(
   owned: OwnedPartitions,
 ): RecordValueInput<typeof ConsumerGroupCurrentMemberAssignmentRecord>['assignedPartitions'] {
-  return Array.from(owned, ([topicId, epochs]) => ({
-    topicId,
-    partitions: [...epochs.keys()],
-    assignmentEpochs: [...epochs.values()],
-  }))
+  return Array.from(owned, ([topicId, epochs]) => {
+    const partitions = ascending(epochs.keys())
+    return { topicId, partitions, assignmentEpochs: partitions.map((partition) => epochs.get(partition)!) }
+  })
+}
+
+/** As clients and the log are told them. */
+export function ascending(partitions: Iterable<number>): number[] {
+  return Array.from(partitions).sort((one, other) => one - other)
 }
 
 export function assignedAt(epoch: number, assignment: Assignment): OwnedPartitions {
