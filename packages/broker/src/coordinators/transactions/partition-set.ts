@@ -48,7 +48,7 @@ export class PartitionSet implements Iterable<TopicPartition> {
       }
       set.add(partition)
     }
-    return new PartitionSet(byTopic)
+    return own.size === 0 ? this : new PartitionSet(byTopic)
   }
 
   /** Topics in the order in which they came, the partitions of each ascending. */
