@@ -298,7 +298,7 @@ for (const seed of seeds)
     const { sim } = world
     const ledger = new Ledger()
     await world.start()
-    await world.createTopic(topic, partitions, { 'retention.ms': '-1' })
+    await world.createTopic(topic, partitions)
     await beginAtTheStart(world)
     let started = 0
     for (let round = 0; round < 4; round++) {

@@ -19,6 +19,9 @@ interface Event {
 /** After so many events in a row `runUntil` takes the program for one that never rests. */
 const MAX_EVENTS = 10_000_000
 
+/** 2026-01-01 UTC, so that dates look like dates. */
+const START_WALL_MS = 1_767_225_600_000
+
 export class SimulatedTime {
   #nowMs = 0
   #order = 0
@@ -29,6 +32,11 @@ export class SimulatedTime {
   /** Milliseconds since the simulation's start. */
   get nowMs(): number {
     return this.#nowMs
+  }
+
+  /** Wall time of a clock that is right, in milliseconds since 1970: what file systems stamp. */
+  get wallMs(): number {
+    return START_WALL_MS + this.#nowMs
   }
 
   after(delayMs: number, callback: () => void): Timer {
@@ -143,9 +151,6 @@ function microtasks(): Promise<void> {
     setImmediate(resolve)
   })
 }
-
-/** 2026-01-01 UTC, so that dates look like dates. */
-const START_WALL_MS = 1_767_225_600_000
 
 export class SimulatedClock implements Clock {
   readonly #time: SimulatedTime

@@ -47,7 +47,7 @@ export class SimulatedDisk implements Disk {
     this.#random = random
     this.#rules = new FaultRules(random.fork())
     this.#tree = new FileTree(
-      () => time.nowMs,
+      () => time.wallMs,
       (directory, name, node) => this.#entries.add(directory, name, node),
     )
   }
@@ -247,7 +247,7 @@ export class SimulatedDisk implements Disk {
 
   #put(file: FileNode, bytes: Uint8Array, position: number): void {
     file.content.write(bytes, position)
-    file.modifiedMs = this.#time.nowMs
+    file.modifiedMs = this.#time.wallMs
     this.contentOf(file).add({ kind: 'write', bytes, position })
   }
 
