@@ -199,12 +199,6 @@ function sourceOf({ baseOffset, writtenBytes }: Segment) {
 }
 
 function grouped(segment: Segment) {
-  const { baseOffset, sizeBytes, offsetIndex, timeIndex } = segment
-  return {
-    segment,
-    baseOffset,
-    sizeBytes,
-    offsetIndexBytes: offsetIndex.sizeBytes,
-    timeIndexBytes: timeIndex.sizeBytes,
-  }
+  const { baseOffset, sizeBytes, indexFileSizes } = segment
+  return { segment, baseOffset, sizeBytes, ...indexFileSizes }
 }

@@ -23,10 +23,6 @@ export class OffsetIndex {
     return this.file.count
   }
 
-  get sizeBytes(): number {
-    return this.file.count * offsetIndexEntryBytes
-  }
-
   isFull(maxBytes: number): boolean {
     return this.file.count >= Math.floor(maxBytes / offsetIndexEntryBytes)
   }

@@ -20,10 +20,6 @@ export class TimeIndex {
     return this.file.count
   }
 
-  get sizeBytes(): number {
-    return this.file.count * timeIndexEntryBytes
-  }
-
   /** One entry is kept free for the roll. */
   isFull(maxBytes: number): boolean {
     return this.file.count >= Math.floor(maxBytes / timeIndexEntryBytes) - 1

@@ -51,6 +51,11 @@ export class SegmentFiles {
     return this.#disk.statusSync(this.path('log'))?.modifiedMs ?? null
   }
 
+  /** 0 when the file is not there. */
+  sizeBytes(kind: SegmentFileKind): number {
+    return this.#disk.statusSync(this.path(kind))?.sizeBytes ?? 0
+  }
+
   /** Renames all files. */
   changeState(to: SegmentFileState): void {
     for (const kind of kinds) {

@@ -134,6 +134,11 @@ export class Segment {
     return this.indexes.times
   }
 
+  /** How large the index files of a sealed segment are, without reading them. */
+  get indexFileSizes(): { readonly offsetIndexBytes: number; readonly timeIndexBytes: number } {
+    return { offsetIndexBytes: this.#files.sizeBytes('index'), timeIndexBytes: this.#files.sizeBytes('timeindex') }
+  }
+
   /** When the log file was last changed, or the segment begun if it has none. */
   modifiedMs(): number {
     return this.#files.modifiedMs() ?? this.#createdMs
