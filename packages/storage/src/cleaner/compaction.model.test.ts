@@ -176,6 +176,7 @@ test('a compacted log comes to the same as everything that was appended', async 
         const end = log.log.logEndOffset
         await settle(log)
         log.check()
+        await log.checkFollower()
         checkSettled(log, end - 1n)
         assert.deepEqual(log.names('.cleaned'), [])
         assert.deepEqual(log.names('.swap'), [])

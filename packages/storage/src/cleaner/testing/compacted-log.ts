@@ -17,11 +17,14 @@ import {
   readRecords,
   RecordBatchBuilder,
 } from '@millrace/protocol'
+import { silentLogger } from '@millrace/runtime'
 import { LogWorld, topicId } from '../../directories/testing/log-world.ts'
+import { FilePool } from '../../file-pool.ts'
 import type { LogConfig } from '../../log-config.ts'
 import type { LogManager } from '../../log-manager.ts'
 import type { LogManagerOptions } from '../../log-manager-options.ts'
-import type { PartitionLog } from '../../partition-log.ts'
+import { createLogServices } from '../../log-services.ts'
+import { PartitionLog } from '../../partition-log.ts'
 import type { Appended } from '../../partition-log-options.ts'
 import { validateRecords } from '../../validation/index.ts'
 import { defaultCleanerConfig, type CleanerConfig } from '../cleaner-config.ts'
@@ -303,6 +306,45 @@ export class CompactedLog {
         { epoch, nextSequence, isOpen },
       )
     }
+  }
+
+  /** A follower that begins with nothing gets the same log, and knows the same of its producers. */
+  async checkFollower(): Promise<void> {
+    const { log, world } = this
+    const { disk, clock, random } = world.host
+    disk.makeDirectorySync('/follower')
+    const follower = PartitionLog.create({
+      services: createLogServices({ disk, clock, random, files: new FilePool({ disk }) }),
+      logger: silentLogger,
+      directory: '/follower',
+      topic: 't',
+      partition: 0,
+      config: log.config,
+      onFailure: (error) => {
+        throw error
+      },
+    })
+    while (follower.logEndOffset < log.writtenEndOffset) {
+      const slice = log.locate(follower.logEndOffset, { maxBytes: 700, minOneBatch: true, upTo: 'log-end' })
+      const bytes = new Uint8Array(slice.length)
+      slice.readSync(bytes)
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      follower.appendAsFollower(bytes, { leaderEpoch: 0 }, (error) => (error === null ? resolve() : reject(error)))
+      await world.run(promise)
+    }
+    follower.setHighWatermark(log.highWatermark)
+    assert.equal(follower.logEndOffset, log.logEndOffset)
+    assert.equal(follower.lastStableOffset, log.lastStableOffset)
+    assert.equal(follower.sizeBytes, log.sizeBytes)
+    for (const { producerId: id, epoch, lastSequence, currentTxnFirstOffset } of log.producers.all.values()) {
+      const known = follower.producers.all.get(id)
+      assert.deepEqual(
+        [known?.epoch, known?.lastSequence, known?.currentTxnFirstOffset],
+        [epoch, lastSequence, currentTxnFirstOffset],
+        `producer ${id}`,
+      )
+    }
+    follower.abandon(new Error('the test is over'))
   }
 
   /** Names in the log's directory with this ending. */
