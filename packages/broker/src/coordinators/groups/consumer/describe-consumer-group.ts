@@ -60,11 +60,11 @@ function described(all: readonly Partitions[], image: MetadataImage): DescribedM
   const byTopic = new Map<string, number[]>()
   for (const assignment of all)
     for (const [topicId, partitions] of assignment)
-      byTopic.set(topicId, [...(byTopic.get(topicId) ?? []), ...partitions.keys()])
+      byTopic.set(topicId, [...(byTopic.get(topicId) ?? []), ...ascending(partitions.keys())])
   return {
     topicPartitions: Array.from(byTopic).flatMap(([topicId, partitions]) => {
       const topicName = image.topicNameById(topicId)
-      return topicName === undefined ? [] : [{ topicId, topicName, partitions: ascending(partitions) }]
+      return topicName === undefined ? [] : [{ topicId, topicName, partitions }]
     }),
   }
 }

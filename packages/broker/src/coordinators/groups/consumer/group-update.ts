@@ -78,8 +78,9 @@ export class GroupUpdate {
     checkReleased: (current: ConsumerMember) => void,
   ): ConsumerMember {
     const current = this.group.staticMember(instanceId)
+    if (current === undefined) return this.group.memberOrNew(memberId)
     // The same process again: the answer to its join was lost, or it was fenced. Kafka refuses it until its session is over.
-    if (current === undefined || current.id === memberId) return this.group.memberOrNew(memberId)
+    if (current.id === memberId && current.epoch !== leavingForAWhileEpoch) return current
     checkReleased(current)
     const { id: groupId } = this.group
     const member: ConsumerMember = { ...current, id: memberId, epoch: 0, previousEpoch: 0 }
