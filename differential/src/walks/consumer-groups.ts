@@ -129,8 +129,9 @@ export class ConsumerGroupsWalker implements Walker {
   /** By an administrator. */
   async #remove(dice: Dice, groupId: string): Promise<void> {
     const client = await this.#world.client('looker')
-    const one = { memberId: this.#otherMember(dice, groupId), groupInstanceId: dice.pick([null, 'i0']) }
-    const members = dice.once(2) ? [one] : [one, { memberId: '', groupInstanceId: 'i1' }]
+    const one = { memberId: this.#otherMember(dice, groupId), groupInstanceId: dice.pick([null, 'i0', 'i1']) }
+    // Several that are there are taken out in the order of a hash map.
+    const members = dice.once(2) ? [one] : [one, { memberId: 'nobody', groupInstanceId: null }]
     await client.ask(LeaveGroup, dice.pick(this.#world.versions(LeaveGroup, 3)), { groupId, members })
   }
 
