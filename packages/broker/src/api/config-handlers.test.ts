@@ -65,6 +65,7 @@ test('a topic’s settings are altered one by one and as a whole', async () => {
     ]),
     [0, null],
   )
+  assert.equal((await describe(client, TOPIC, 't', ['retention.ms'])).errorMessage, '')
   assert.equal(await textOf(client, TOPIC, 't', 'retention.ms'), '5')
   assert.equal(await textOf(client, TOPIC, 't', 'cleanup.policy'), 'delete,compact')
   assert.deepEqual(await alter(client, TOPIC, 't', [['retention.ms', DELETE, null]]), [0, null])

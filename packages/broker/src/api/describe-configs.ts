@@ -42,7 +42,8 @@ function describe(
         synonyms: request.includeSynonyms ? [...config.synonyms] : [],
         documentation: request.includeDocumentation ? config.documentation : null,
       }))
-    return { errorCode: ErrorCode.NONE, errorMessage: null, resourceType, resourceName, configs }
+    // Kafka's message is empty here, not null.
+    return { errorCode: ErrorCode.NONE, errorMessage: '', resourceType, resourceName, configs }
   } catch (error) {
     return { ...failure(error, 'describe', resource, broker.logger), configs: [] }
   }
