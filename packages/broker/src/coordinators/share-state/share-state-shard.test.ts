@@ -118,6 +118,19 @@ test('a read by a newer leader fences the older, which may neither read nor writ
   await client.write('g', write(1, [], { leaderEpoch: 5 }))
 })
 
+test('the first leader of a partition has nothing to write when it reads what was initialized, the next has', async () => {
+  const world = await started()
+  const client = new Client(world)
+  await client.initialize('g')
+  const { replayed } = world.shard
+  assert.equal((replayed[0]!.record.value as { leaderEpoch: number }).leaderEpoch, 0)
+  await client.read('g', 0)
+  assert.equal(replayed.length, 1)
+  await client.read('g', 1)
+  assert.equal(replayed.length, 2)
+  await world.stop()
+})
+
 test('to initialize anew forgets what was, and fences who speaks of it', async () => {
   const client = new Client(await started())
   await client.initialize('g')

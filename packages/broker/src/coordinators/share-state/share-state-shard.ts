@@ -34,6 +34,8 @@ export interface ShareStateSettings {
 
 /** An epoch nobody has named. */
 const noEpoch = -1
+/** What Kafka writes of a state that no leader has read yet: the first epoch of a partition, whose leader then has nothing to write. */
+const beforeAnyLeader = 0
 
 interface ShareState {
   readonly key: SharePartitionKey
@@ -121,7 +123,7 @@ export class ShareStateShard implements CoordinatorShard {
     const snapshot = record(ShareSnapshotRecord, key, {
       ...start,
       snapshotEpoch: state === undefined ? 0 : state.snapshotEpoch + 1,
-      leaderEpoch: noEpoch,
+      leaderEpoch: beforeAnyLeader,
       // With a start that was chosen a lag can be told, without one it cannot.
       deliveryCompleteCount: start.startOffset === uninitializedStartOffset ? -1 : 0,
       createTimestamp: now,
