@@ -1,5 +1,11 @@
 /** Sets where a share group without members begins to read (KIP-932). What its members had acquired or acknowledged behind that is forgotten. */
-import { AlterShareGroupOffsets, ErrorCode, KafkaError, type ResponseInput } from '@millrace/protocol'
+import {
+  AlterShareGroupOffsets,
+  defaultErrorMessage,
+  ErrorCode,
+  KafkaError,
+  type ResponseInput,
+} from '@millrace/protocol'
 import { handler } from '../server/handler.ts'
 import { refusalCode } from './coordinator-refusal.ts'
 import { servesShareGroups } from './share-group-protocol.ts'
@@ -8,7 +14,7 @@ type Answer = ResponseInput<typeof AlterShareGroupOffsets>
 
 export const alterShareGroupOffsets = handler(AlterShareGroupOffsets, async ({ groupId, topics }, context) => {
   if (!servesShareGroups(context.broker)) return refused(ErrorCode.UNSUPPORTED_VERSION, null)
-  if (groupId === '') return refused(ErrorCode.INVALID_GROUP_ID, null)
+  if (groupId === '') return refused(ErrorCode.INVALID_GROUP_ID, defaultErrorMessage(ErrorCode.INVALID_GROUP_ID))
   try {
     const responses = await context.broker.shareGroups.alterOffsets(groupId, topics)
     return { throttleTimeMs: 0, errorCode: ErrorCode.NONE, responses }
