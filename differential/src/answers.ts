@@ -51,16 +51,39 @@ const unorderedLists = new Set([
   'AddPartitionsToTxn response resultsByTopicV3AndBelow.resultsByPartition',
   'GroupMetadata value members',
   'ConsumerGroupHeartbeat response assignment.topicPartitions',
+  'ConsumerGroupHeartbeat response assignment.topicPartitions.partitions',
   'ConsumerGroupDescribe response groups',
   'ConsumerGroupDescribe response groups.members',
   'ConsumerGroupDescribe response groups.members.subscribedTopicNames',
   'ConsumerGroupDescribe response groups.members.assignment.topicPartitions',
+  'ConsumerGroupDescribe response groups.members.assignment.topicPartitions.partitions',
   'ConsumerGroupDescribe response groups.members.targetAssignment.topicPartitions',
+  'ConsumerGroupDescribe response groups.members.targetAssignment.topicPartitions.partitions',
   'ConsumerGroupTargetAssignmentMember value topicPartitions',
+  'ConsumerGroupTargetAssignmentMember value topicPartitions.partitions',
   'ConsumerGroupCurrentMemberAssignment value assignedPartitions',
   'ConsumerGroupCurrentMemberAssignment value partitionsPendingRevocation',
+  'ShareFetch response responses',
+  'ShareFetch response responses.partitions',
+  'ShareAcknowledge response responses',
+  'ShareAcknowledge response responses.partitions',
+  'ShareGroupHeartbeat response assignment.topicPartitions',
+  'ShareGroupHeartbeat response assignment.topicPartitions.partitions',
+  'ShareGroupDescribe response groups',
+  'ShareGroupDescribe response groups.members',
+  'ShareGroupDescribe response groups.members.subscribedTopicNames',
+  'ShareGroupDescribe response groups.members.assignment.topicPartitions',
+  'ShareGroupDescribe response groups.members.assignment.topicPartitions.partitions',
   'TransactionLog value transactionPartitions',
   'TransactionLog value transactionPartitions.partitionIds',
+])
+
+/** Lists whose elements are known by one of their fields: compared one by one, whatever their order. */
+const keyedLists: ReadonlyMap<string, string> = new Map([
+  ['ApiVersions response apiKeys', 'apiKey'],
+  ['ApiVersions response supportedFeatures', 'name'],
+  ['ApiVersions response finalizedFeatures', 'name'],
+  ['DescribeConfigs response results.configs', 'name'],
 ])
 
 export class AnswerComparison {
@@ -76,6 +99,8 @@ export class AnswerComparison {
   /** Adds what differs to `differences`. Returns the answer with names for ids: Kafka's where the two differ. */
   struct(fields: Shape, kafka: object, ours: object, path = ''): Record<string, unknown> {
     const named: Record<string, unknown> = {}
+    if (fields.assignmentEpochs !== undefined)
+      [kafka, ours] = [byPartition(kafka as Assigned), byPartition(ours as Assigned)]
     for (const [name, field] of Object.entries(fields)) {
       const [one, other] = [kafka[name as never] as unknown, ours[name as never] as unknown]
       named[name] = this.#value(field, name, one, other, path === '' ? name : `${path}.${name}`)
@@ -123,7 +148,10 @@ export class AnswerComparison {
   }
 
   #list(element: AnyField, name: string, kafka: unknown[], ours: unknown[], path: string): unknown[] {
-    if (unorderedLists.has(`${this.#message} ${path.replaceAll(/\[\d+\]/g, '')}`)) {
+    const list = `${this.#message} ${path.replaceAll(/\[\d+\]/g, '')}`
+    const key = keyedLists.get(list)
+    if (key !== undefined) return this.#keyedList(element, { name, key }, kafka, ours, path)
+    if (unorderedLists.has(list)) {
       kafka = this.#sorted(element, kafka, 'kafka')
       ours = this.#sorted(element, ours, 'ours')
     }
@@ -132,6 +160,23 @@ export class AnswerComparison {
       return kafka
     }
     return kafka.map((one, index) => this.#value(element, name, one, ours[index], `${path}[${index}]`))
+  }
+
+  #keyedList(
+    element: AnyField,
+    { name, key }: { name: string; key: string },
+    kafka: unknown[],
+    ours: unknown[],
+    path: string,
+  ): unknown[] {
+    const keyOf = (one: unknown) => (one as Record<string, string | number>)[key]!
+    for (const one of ours) {
+      if (!kafka.some((other) => keyOf(other) === keyOf(one))) this.#differs(`${path}[${keyOf(one)}]`, undefined, one)
+    }
+    return kafka.map((one) => {
+      const counterpart = ours.find((other) => keyOf(other) === keyOf(one))
+      return this.#value(element, name, one, counterpart, `${path}[${keyOf(one)}]`)
+    })
   }
 
   /** By content; ids that are not paired yet do not count. */
@@ -154,6 +199,22 @@ export class AnswerComparison {
 
   #differs(path: string, kafka: unknown, ours: unknown): void {
     this.differences.push({ path, kafka, ours })
+  }
+}
+
+interface Assigned {
+  readonly partitions: readonly number[]
+  readonly assignmentEpochs: readonly number[] | null
+}
+
+/** Partitions in their order, each with its epoch. */
+function byPartition(assigned: Assigned): Assigned {
+  const { partitions, assignmentEpochs } = assigned
+  const order = partitions.map((_, index) => index).sort((a, b) => partitions[a]! - partitions[b]!)
+  return {
+    ...assigned,
+    partitions: order.map((index) => partitions[index]!),
+    assignmentEpochs: assignmentEpochs === null ? null : order.map((index) => assignmentEpochs[index]!),
   }
 }
 

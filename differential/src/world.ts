@@ -1,7 +1,9 @@
 /** What a scenario has: clients connected to both brokers, names nobody else uses, and a journal of what was said. */
 import {
   ApiVersions,
+  ConsumerGroupHeartbeat,
   CreateTopics,
+  DeleteGroups,
   DescribeGroups,
   ErrorCode,
   FindCoordinator,
@@ -61,6 +63,9 @@ export class World implements Journal {
       )
     await find(0)
     await find(1)
+    const sharePartition = 'prepare:AAECAwQFBgcICQoLDA0ODw:0'
+    const findShare = { keyType: 2, coordinatorKeys: [sharePartition] }
+    await asker.askUntil(FindCoordinator, 6, findShare, ({ coordinators }) => coordinators[0]!.errorCode === 0)
     const beat = { groupId: 'prepare', generationId: 0, memberId: 'prepare' }
     await asker.askUntil(Heartbeat, 0, beat, ({ errorCode }) => errorCode === ErrorCode.UNKNOWN_MEMBER_ID)
     const producer = { transactionalId: 'prepare', transactionTimeoutMs: 1000 }
@@ -166,8 +171,22 @@ export class World implements Journal {
     await quiet.askUntil(ListOffsets, 5, latest, (answer) =>
       answer.topics[0]!.partitions.every(({ errorCode }) => errorCode === ErrorCode.NONE),
     )
+    if (this.serves(ConsumerGroupHeartbeat)) await this.#untilCoordinatorsKnow(quiet, name)
     quiet.close()
     return { name, id: topics[0]!.topicId }
+  }
+
+  /** The coordinator hears of a topic a little later than those who lead its partitions: until it assigns them. */
+  async #untilCoordinatorsKnow(client: Duet, topic: string): Promise<void> {
+    const member = { groupId: `probe-${topic}`, memberId: 'probe', rebalanceTimeoutMs: 60_000, topicPartitions: [] }
+    await client.askUntil(
+      ConsumerGroupHeartbeat,
+      1,
+      { ...member, memberEpoch: 0, subscribedTopicNames: [topic] },
+      ({ assignment }) => (assignment?.topicPartitions.length ?? 0) > 0,
+    )
+    await client.ask(ConsumerGroupHeartbeat, 1, { ...member, memberEpoch: -1 })
+    await client.ask(DeleteGroups, 1, { groupsNames: [member.groupId] })
   }
 
   /**

@@ -27,14 +27,6 @@ const topics: ReadonlyMap<string, RecordTypes> = new Map([
   ['__share_group_state', shareGroupStateRecords],
 ])
 
-/** Written for each of several members of a group, by Kafka in the order of a hash map. */
-const hashed = new Set([
-  'ConsumerGroupMemberMetadata',
-  'ConsumerGroupTargetAssignmentMember',
-  'ConsumerGroupCurrentMemberAssignment',
-  'ConsumerGroupRegularExpression',
-])
-
 export interface RecordDifference extends Difference {
   /** Like `__consumer_offsets, record 3 (OffsetCommit)`. */
   readonly where: string
@@ -84,8 +76,8 @@ export class WrittenRecords {
     const differences: RecordDifference[] = []
     for (const topic of topics.keys()) {
       const read = async (side: Side) =>
-        membersInOrder(
-          withOffsetsInOrder((await this.#read(side, topic)).filter(({ owner }) => owner === null || isWanted(owner))),
+        inOrder(
+          (await this.#read(side, topic)).filter(({ owner }) => owner === null || isWanted(owner)),
           (id) => this.#identities.describe(id, side),
         )
       const [kafka, ours] = await Promise.all([read('kafka'), read('ours')])
@@ -166,42 +158,32 @@ export class WrittenRecords {
   }
 }
 
-/** The offsets of a group are deleted in the order of a hash map in Kafka: each run of their tombstones is put in one order. */
-function withOffsetsInOrder(written: readonly Written[]): Written[] {
+/** Of each run of such records Kafka writes, the order is that of a hash map. */
+const inNoOrder = (one: Written): boolean =>
+  (one.kind === 'OffsetCommit' && one.value === null) || /^(Consumer|Share)Group/.test(one.kind)
+
+function inOrder(written: readonly Written[], nameOf: (id: string) => string): Written[] {
+  const rank = ({ key }: Written) => JSON.stringify(key, (_, part) => (typeof part === 'string' ? nameOf(part) : part))
   const ordered: Written[] = []
-  let run: Written[] = []
-  for (const one of [...written, null]) {
-    if (one?.kind === 'OffsetCommit' && one.value === null) run.push(one)
-    else {
-      run.sort((a, b) => (JSON.stringify(a.key) < JSON.stringify(b.key) ? -1 : 1))
-      ordered.push(...run)
-      run = []
-      if (one !== null) ordered.push(one)
-    }
+  for (let at = 0; at < written.length;) {
+    const first = written[at]!
+    let end = at + 1
+    if (inNoOrder(first))
+      while (end < written.length && written[end]!.kind === first.kind && inNoOrder(written[end]!)) end++
+    ordered.push(...written.slice(at, end).sort((a, b) => order(rank(a), rank(b))))
+    at = end
   }
   return ordered
+}
+
+function order(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
 }
 
 function told(written: Written | undefined): object | null {
   if (written === undefined) return null
   const { kind, key, value, version, producer } = written
   return { kind, key, value, version, producer }
-}
-
-/** Sorts what is written for several members of a group in a row, by the names of the members. */
-function membersInOrder(written: readonly Written[], nameOf: (id: string) => string): Written[] {
-  const rank = ({ key }: Written): string =>
-    JSON.stringify(Object.values(key).map((one) => (typeof one === 'string' ? nameOf(one) : (one as unknown))))
-  const sorted: Written[] = []
-  for (let start = 0, end = 0; start < written.length; start = end) {
-    const { kind, owner } = written[start]!
-    end = start + 1
-    if (hashed.has(kind))
-      while (end < written.length && written[end]!.kind === kind && written[end]!.owner === owner) end++
-    const run = written.slice(start, end)
-    sorted.push(...run.sort((one, other) => (rank(one) < rank(other) ? -1 : rank(one) > rank(other) ? 1 : 0)))
-  }
-  return sorted
 }
 
 function* writtenIn(types: RecordTypes, bytes: Uint8Array, at: number): Generator<Written & { offset: bigint }> {

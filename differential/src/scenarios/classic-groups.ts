@@ -1,11 +1,13 @@
 /** Members of classic groups: joining, syncing, heartbeats, leaving, and what each answers when something is wrong. */
 import {
+  ConsumerProtocolAssignment,
   DescribeGroups,
   Heartbeat,
   JoinGroup,
   LeaveGroup,
   ListGroups,
   SyncGroup,
+  Writer,
   type RequestInput,
   type Response,
 } from '@millrace/protocol'
@@ -40,8 +42,20 @@ export async function joinWithId(world: World, client: string, join: Join, versi
   return connection.ask(JoinGroup, version, joinRequest({ ...join, memberId: first.memberId }))
 }
 
+export function assignment(topic: string, partitions: readonly number[]): Uint8Array {
+  const writer = new Writer()
+  writer.int16(0)
+  ConsumerProtocolAssignment.encode(writer, { assignedPartitions: [{ topic, partitions }], userData: null }, 0)
+  return Uint8Array.from(Buffer.concat(writer.finish()))
+}
+
 /** A stable group with one member. */
-export async function stableGroup(world: World, groupId: string, join: Partial<Join> = {}) {
+export async function stableGroup(
+  world: World,
+  groupId: string,
+  join: Partial<Join> = {},
+  assigned: Uint8Array = Uint8Array.of(1, 2, 3),
+) {
   const joined = await joinWithId(world, 'leader', { ...join, groupId })
   const client = await world.client('leader')
   await client.ask(SyncGroup, 5, {
@@ -51,7 +65,7 @@ export async function stableGroup(world: World, groupId: string, join: Partial<J
     groupInstanceId: join.groupInstanceId ?? null,
     protocolType: 'consumer',
     protocolName: joined.protocolName,
-    assignments: [{ memberId: joined.memberId, assignment: Uint8Array.of(1, 2, 3) }],
+    assignments: [{ memberId: joined.memberId, assignment: assigned }],
   })
   return joined
 }

@@ -1,7 +1,18 @@
 import type { Scenario } from '../scenario.ts'
 import { classicGroups } from './classic-groups.ts'
-import { transactions } from './transactions.ts'
+import { cluster } from './cluster.ts'
 import { consumerGroups } from './consumer-groups.ts'
+import { consumerMembers } from './consumer-members.ts'
 import { offsets } from './offsets.ts'
+import { shareGroups } from './share-groups.ts'
+import { transactions } from './transactions.ts'
 
-export const scenarios: readonly Scenario[] = [...classicGroups, ...consumerGroups, ...offsets, ...transactions]
+export const scenarios: readonly Scenario[] = [
+  ...cluster,
+  ...classicGroups,
+  ...offsets,
+  ...transactions,
+  ...consumerGroups,
+  ...consumerMembers,
+  ...shareGroups,
+]
