@@ -28,12 +28,13 @@ interface Answer {
   code?: number | null
 }
 
-/** Jobs are answered in order, one at a time. */
+/** Jobs are answered in order, one at a time; calls meanwhile wait. */
 export class ClientProgram implements AsyncDisposable {
   readonly #child: ChildProcess
   readonly #ended: Promise<void>
   #waiting: ((answer: Answer) => void) | null = null
   #errorOutput = ''
+  #lastCall: Promise<unknown> = Promise.resolve()
 
   constructor(command: ProgramCommand) {
     const env = { ...process.env, ...command.env }
@@ -55,6 +56,18 @@ export class ClientProgram implements AsyncDisposable {
 
   /** Runs one operation. @throws ClientError when the client failed or did not answer in time. */
   call(op: string, fields: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+    const call = this.#lastCall.then(() => this.#send(op, fields))
+    this.#lastCall = call.catch(() => {})
+    return call
+  }
+
+  /** SIGKILL. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.#ended
+  }
+
+  #send(op: string, fields: Readonly<Record<string, unknown>>): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => this.#answer({ ok: false, error: `${op} took over ${jobTimeoutMs} ms` }),
@@ -65,7 +78,7 @@ export class ClientProgram implements AsyncDisposable {
         if (answer.ok) resolve(answer.result)
         else reject(new ClientError(answer.error ?? 'no reason given', answer.code ?? null))
       }
-      if (this.#child.exitCode !== null)
+      if (this.#child.exitCode !== null || this.#child.signalCode !== null)
         this.#answer({ ok: false, error: `the program ended: ${this.#errorOutput.trim()}` })
       else this.#child.stdin!.write(`${JSON.stringify({ op, ...fields })}\n`)
     })

@@ -35,6 +35,13 @@ export function expectEqual(actual: unknown, expected: unknown, where: string): 
   throw new Error(`${where}: expected ${around(e)}, got ${around(a)}`)
 }
 
+/** The same items in any order. */
+export function expectSameItems(actual: readonly unknown[], expected: readonly unknown[], where: string): void {
+  const sorted = (items: readonly unknown[]) => items.map((item) => JSON.stringify(item)).toSorted()
+  const parse = (items: readonly string[]) => items.map((item) => JSON.parse(item) as unknown)
+  expectEqual(parse(sorted(actual)), parse(sorted(expected)), where)
+}
+
 export function expectTrue(condition: boolean, message: string): void {
   if (!condition) throw new Error(message)
 }

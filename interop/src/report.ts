@@ -13,11 +13,22 @@ const noteLimit = 400
 const oneLine = (text: string) => text.replaceAll(/\s+/g, ' ').replaceAll('|', '\\|').trim()
 
 export class Report {
-  readonly rows: Row[] = []
+  readonly #entries: (Row | Report)[] = []
   readonly #print: (line: string) => void
 
   constructor(print: (line: string) => void) {
     this.#print = print
+  }
+
+  /** A report whose rows stand here, in this one's order, though others are added meanwhile: for checks that run side by side. */
+  part(): Report {
+    const part = new Report(this.#print)
+    this.#entries.push(part)
+    return part
+  }
+
+  get rows(): Row[] {
+    return this.#entries.flatMap((entry) => (entry instanceof Report ? entry.rows : [entry]))
   }
 
   /** Runs one check and records it. The check returns a note, or throws what was wrong. Returns whether it passed. */
@@ -37,7 +48,7 @@ export class Report {
     }
     note = oneLine(note).slice(0, noteLimit)
     const row = { client: client.name, version: client.version, what, passed, note }
-    this.rows.push(row)
+    this.#entries.push(row)
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
     this.#print(`${passed ? 'pass' : 'FAIL'}  ${client.name}: ${what} (${seconds} s)${note === '' ? '' : `: ${note}`}`)
     return passed

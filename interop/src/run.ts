@@ -2,17 +2,24 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { brokerProperties } from './broker-properties.ts'
 import { advertisedApis } from './brokers/api-versions-probe.ts'
 import { cacheRoot, repositoryRoot } from './cache.ts'
 import { exitOnSignals } from './command.ts'
 import { checkAdmin } from './checks/admin.ts'
 import { checkConsuming } from './checks/consume.ts'
 import type { Context, OpenClient } from './checks/context.ts'
+import { checkGroups } from './checks/groups/index.ts'
 import { checkKafkaTools, kafkaTools } from './checks/kafka-tools/index.ts'
 import { checkKcat } from './checks/kcat.ts'
+import { Observer } from './checks/observer.ts'
 import { checkProducing } from './checks/produce.ts'
 import { checkRestarts } from './checks/restart.ts'
+import { checkShareGroups } from './checks/share.ts'
+import { checkStreams, kafkaStreams } from './checks/streams.ts'
+import { checkTransactions } from './checks/transactions/index.ts'
 import { foreignClients } from './clients/index.ts'
+import { java } from './clients/java.ts'
 import { kcat } from './clients/kcat.ts'
 import { parseOptions, type Options } from './options.ts'
 import { Report } from './report.ts'
@@ -37,7 +44,7 @@ async function openClients(options: Options, report: Report, bootstrap: string):
 
 async function runChecks(options: Options, report: Report, directory: string): Promise<void> {
   const usesTools = options.only === null || options.only.has(kafkaTools.name)
-  let broker = await options.broker.start({ dataDirectory: join(directory, 'data') })
+  let broker = await options.broker.start({ dataDirectory: join(directory, 'data'), properties: brokerProperties })
   await broker.ready()
   const scratchDirectory = join(directory, 'scratch')
   mkdirSync(scratchDirectory)
@@ -51,15 +58,20 @@ async function runChecks(options: Options, report: Report, directory: string): P
     scratchDirectory,
   }
   const clients = await openClients(options, report, broker.bootstrap)
+  await using observer = await Observer.start(broker.bootstrap)
   try {
     for (const open of clients) {
       await checkAdmin(context, open)
       await checkProducing(context, open)
     }
     for (const open of clients) await checkConsuming(context, open)
+    await checkGroups(context, clients, observer)
+    await checkTransactions(context, clients, observer)
     if (clients.some(({ client }) => client === kcat)) await checkKcat(context)
-    if (usesTools) await checkKafkaTools(context, options.broker)
-    broker = await checkRestarts(context, { kind: options.broker, clients, usesTools })
+    if (clients.some(({ client }) => client === java)) await checkShareGroups(context, observer)
+    if (options.only === null || options.only.has(kafkaStreams.name)) await checkStreams(context, observer)
+    if (usesTools) await checkKafkaTools(context, options.broker, observer)
+    broker = await checkRestarts(context, { kind: options.broker, clients, observer, usesTools })
   } finally {
     for (const { session } of clients) await session[Symbol.asyncDispose]()
     await broker.kill()
@@ -69,7 +81,7 @@ async function runChecks(options: Options, report: Report, directory: string): P
 async function main(): Promise<number> {
   const options = parseOptions(process.argv.slice(2))
   if (options.list) {
-    for (const { name, version } of [...foreignClients, kafkaTools]) console.log(`${name}\t${version}`)
+    for (const { name, version } of [...foreignClients, kafkaStreams, kafkaTools]) console.log(`${name}\t${version}`)
     return 0
   }
   const report = new Report((line) => console.log(line))

@@ -41,7 +41,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /** Apache Kafka's Java client driven by the interop runner: one JSON job a line in, one JSON answer a line out. */
 public class JavaClient {
-  private static final ObjectMapper JSON = new ObjectMapper();
+  static final ObjectMapper JSON = new ObjectMapper();
   private static String bootstrap;
   private static Admin admin;
   private static final Map<String, KafkaConsumer<byte[], byte[]>> consumers = new HashMap<>();
@@ -120,11 +120,19 @@ public class JavaClient {
       case "deleteTopic":
         admin.deleteTopics(List.of(topic)).all().get();
         return null;
-      default: throw new IllegalArgumentException("operation " + job.path("op") + " is not in this program");
+      default: return runElsewhere(job);
     }
   }
 
-  private static Properties base() {
+  private static JsonNode runElsewhere(JsonNode job) throws Exception {
+    String op = job.path("op").asText();
+    if (op.startsWith("group")) return GroupAdmin.run(admin, job);
+    if (op.startsWith("txn")) return Transactions.run(job);
+    if (op.startsWith("share")) return ShareMember.run(job);
+    return GroupMember.run(job);
+  }
+
+  static Properties base() {
     Properties properties = new Properties();
     properties.put("bootstrap.servers", bootstrap);
     properties.put("client.id", "interop-java");
@@ -205,7 +213,7 @@ public class JavaClient {
     return OffsetSpec.forTimestamp(at);
   }
 
-  private static Map<String, String> texts(JsonNode node) {
+  static Map<String, String> texts(JsonNode node) {
     Map<String, String> values = new HashMap<>();
     node.fields().forEachRemaining(field -> values.put(field.getKey(), field.getValue().asText()));
     return values;

@@ -1,9 +1,11 @@
-// kafkajs driven by the interop runner: producer and admin. Its consumer needs a group, so it is not used here.
+// kafkajs driven by the interop runner: producer and admin. Its consumer needs a group: kafkajs-groups.mjs.
 import kafkajs from 'kafkajs'
 import lz4 from 'lz4-napi'
 import snappy from 'snappy'
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { serve, unpack } from './jobs.mjs'
+import { groupHandlers } from './kafkajs-groups.mjs'
+import { transactionHandlers } from './kafkajs-transactions.mjs'
 
 const { CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka, Partitioners, logLevel } = kafkajs
 
@@ -90,6 +92,8 @@ const onceReady = (use) => async (job) => {
 
 await serve(
   {
+    ...groupHandlers(kafka),
+    ...transactionHandlers(kafka),
     produce,
     offsets: onceReady(offsets),
     createTopic: onceReady(async (job) => {

@@ -1,6 +1,8 @@
 // @platformatic/kafka driven by the interop runner: producer, admin, and its consumer's groupless `fetch`.
 import { Admin, Consumer, Producer } from '@platformatic/kafka'
 import { pack, serve, unpack } from './jobs.mjs'
+import { groupHandlers } from './platformatic-groups.mjs'
+import { transactionHandlers } from './platformatic-transactions.mjs'
 
 const base = { clientId: 'interop-platformatic', bootstrapBrokers: [process.argv[2]], strict: true, retries: 1 }
 const admin = new Admin(base)
@@ -88,6 +90,8 @@ function codeOf(error) {
 
 await serve(
   {
+    ...groupHandlers(base),
+    ...transactionHandlers(base),
     produce,
     consume,
     offsets: listOffset,

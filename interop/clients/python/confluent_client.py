@@ -23,6 +23,8 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+import confluent_groups
+import confluent_transactions
 import jobs
 
 BOOTSTRAP = sys.argv[1]
@@ -152,6 +154,8 @@ def code_of(error):
 
 jobs.serve(
     {
+        **confluent_groups.handlers(BASE),
+        **confluent_transactions.handlers(BASE),
         "produce": produce,
         "consume": consume,
         "createTopic": create_topic,

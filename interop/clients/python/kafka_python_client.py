@@ -8,6 +8,8 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 import jobs
+import kafka_python_groups
+import kafka_python_transactions
 
 BOOTSTRAP = sys.argv[1]
 BASE = {"bootstrap_servers": BOOTSTRAP, "client_id": "interop-kafka-python"}
@@ -158,6 +160,8 @@ def code_of(error):
 
 jobs.serve(
     {
+        **kafka_python_groups.handlers(BASE),
+        **kafka_python_transactions.handlers(BASE),
         "produce": produce,
         "consume": consume,
         "createTopic": create_topic,

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Repeats a check until it passes: metadata may follow a change a little later. @throws what it threw last after 5 s. */
-export async function eventually(check: () => Promise<void>): Promise<void> {
-  const deadline = performance.now() + 5000
+/** Repeats a check until it passes: metadata may follow a change a little later. @throws what it threw last. */
+export async function eventually(check: () => Promise<void>, timeoutMs = 5000): Promise<void> {
+  const deadline = performance.now() + timeoutMs
   for (;;) {
     try {
       return await check()

@@ -1,12 +1,17 @@
 // What was written must be there after a stop, and after a kill.
+import { brokerProperties } from '../broker-properties.ts'
 import type { BrokerKind, RunningBroker } from '../brokers/broker.ts'
-import { expectRecords } from '../expect.ts'
+import { java } from '../clients/java.ts'
+import { expectEqual, expectRecords, expectTrue } from '../expect.ts'
+import { eventually } from './eventually.ts'
+import type { Observer } from './observer.ts'
 import { fromAnswer, type Context, type OpenClient } from './context.ts'
 import { checkDumpLog } from './kafka-tools/dump-log.ts'
 
 interface RestartOptions {
   readonly kind: BrokerKind
   readonly clients: readonly OpenClient[]
+  readonly observer: Observer
   readonly usesTools: boolean
 }
 
@@ -15,7 +20,7 @@ const readers = ['franz-go', 'java', 'kafka-python', 'confluent-kafka', 'sarama'
 
 export async function checkRestarts(
   context: Context,
-  { kind, clients, usesTools }: RestartOptions,
+  { kind, clients, observer, usesTools }: RestartOptions,
 ): Promise<RunningBroker> {
   const { report, broker } = context
   const reader = readers
@@ -23,7 +28,7 @@ export async function checkRestarts(
     .find((open) => open !== undefined)
   let running = broker
   const restart = async () => {
-    running = await kind.start({ dataDirectory: broker.dataDirectory, port: broker.port })
+    running = await kind.start({ dataDirectory: broker.dataDirectory, port: broker.port, properties: brokerProperties })
     await running.ready()
   }
   const readAll = async (open: OpenClient) => {
@@ -41,13 +46,26 @@ export async function checkRestarts(
     }
   }
 
+  const committed = await observer.allCommitted()
+  const checkCommitted = async (when: string) => {
+    if (!clients.some(({ client }) => client === java)) return
+    await report.check(java, `committed offsets of all groups after a ${when}`, async () => {
+      const count = committed.length
+      expectTrue(count > 0, 'no groups')
+      await eventually(async () => expectEqual(await observer.allCommitted(), committed, 'committed offsets'), 20_000)
+      return `${count} groups`
+    })
+  }
+
   await broker.stop()
   if (usesTools) await checkDumpLog(context, { when: 'after a stop', indexes: true })
   await restart()
+  await checkCommitted('restart')
   if (reader !== undefined)
     await report.check(reader.client, 'consume everything after a restart', () => readAll(reader))
   await running.kill()
   await restart()
+  await checkCommitted('kill')
   if (reader !== undefined) await report.check(reader.client, 'consume everything after a kill', () => readAll(reader))
   return running
 }

@@ -51,7 +51,19 @@ export const sarama: ForeignClient = {
   open: (bootstrap) => open('sarama', bootstrap),
   operations: [...admin, 'deleteRecords', 'logDirs'],
   writes: { codecs, modes: ['async', 'idempotent'], records: 'corpus', limits: anyRecord },
-  reads: { codecs, modes: [], limits: exactReader },
+  reads: { codecs, modes: ['read_committed'], limits: exactReader },
+  groups: {
+    memberships: [
+      { protocol: 'classic', assignor: 'range' },
+      { protocol: 'classic', assignor: 'sticky' },
+      { protocol: 'classic', assignor: 'cooperative-sticky', isCooperative: true },
+    ],
+    commits: ['sync', 'partition'],
+    metadata: 'exact',
+    autoCommits: true,
+    isStatic: true,
+  },
+  transactions: { readsCommittedView: true, membership: { protocol: 'classic', assignor: 'range' } },
 }
 
 export const franzGo: ForeignClient = {
@@ -62,6 +74,19 @@ export const franzGo: ForeignClient = {
   operations: [...admin, 'maxTimestamp', 'deleteRecords', 'describeProducers', 'logDirs'],
   writes: { codecs, modes: ['plain', 'acks1', 'acks0'], records: 'corpus', limits: anyRecord },
   reads: { codecs, modes: ['read_committed', 'tiny'], limits: exactReader },
+  groups: {
+    memberships: [
+      { protocol: 'classic', assignor: 'range' },
+      { protocol: 'classic', assignor: 'cooperative-sticky', isCooperative: true },
+      // Its static member of such a group gets its share back only when its session has ended, from Apache Kafka too.
+      { protocol: 'consumer', assignor: 'uniform', isCooperative: true, isStatic: false },
+    ],
+    commits: ['sync', 'async', 'partition'],
+    metadata: 'own by default',
+    autoCommits: true,
+    isStatic: true,
+  },
+  transactions: { readsCommittedView: true, membership: { protocol: 'classic', assignor: 'cooperative-sticky' } },
 }
 
 export const kafkaGo: ForeignClient = {
@@ -71,5 +96,16 @@ export const kafkaGo: ForeignClient = {
   open: (bootstrap) => open('kafkago', bootstrap),
   operations: admin,
   writes: { codecs, modes: ['conn'], records: 'corpus', limits: anyRecord },
-  reads: { codecs, modes: ['conn'], limits: { ...exactReader, emptyAsNull: true } },
+  reads: { codecs, modes: ['conn'], limits: { ...exactReader, emptyAsNull: true }, isBlindToTransactions: true },
+  groups: {
+    memberships: [
+      { protocol: 'classic', assignor: 'range' },
+      { protocol: 'classic', assignor: 'roundrobin' },
+    ],
+    commits: ['sync', 'partition'],
+    metadata: 'none',
+    autoCommits: true,
+    isStatic: false,
+  },
+  transactions: null,
 }

@@ -42,4 +42,17 @@ export const java: ForeignClient = {
   ],
   writes: { codecs, modes: ['acks1', 'acks0'], records: 'corpus', limits: anyRecord },
   reads: { codecs, modes: ['read_committed', 'tiny'], limits: exactReader },
+  groups: {
+    memberships: [
+      { protocol: 'classic', assignor: 'range' },
+      { protocol: 'classic', assignor: 'cooperative-sticky', isCooperative: true },
+      { protocol: 'consumer', assignor: 'uniform', isCooperative: true },
+      { protocol: 'consumer', assignor: 'range', isCooperative: true, pattern: true },
+    ],
+    commits: ['sync', 'async', 'partition'],
+    metadata: 'exact',
+    autoCommits: true,
+    isStatic: true,
+  },
+  transactions: { readsCommittedView: true, membership: { protocol: 'classic', assignor: 'range' } },
 }

@@ -46,7 +46,7 @@ const admin = [
   'deleteTopic',
 ]
 
-/** Its consumer needs a group, so it only writes here. */
+/** Its consumer needs a group, so it does not read single partitions. */
 export const kafkajs: ForeignClient = {
   name: 'kafkajs',
   version: manifest.dependencies['kafkajs']!,
@@ -60,6 +60,14 @@ export const kafkajs: ForeignClient = {
     limits: { ...anyRecord, nullHeaderValues: false },
   },
   reads: null,
+  groups: {
+    memberships: [{ protocol: 'classic', assignor: 'RoundRobinAssigner' }],
+    commits: ['sync', 'partition'],
+    metadata: 'exact',
+    autoCommits: true,
+    isStatic: false,
+  },
+  transactions: { readsCommittedView: true, membership: { protocol: 'classic', assignor: 'RoundRobinAssigner' } },
 }
 
 export const platformatic: ForeignClient = {
@@ -69,5 +77,17 @@ export const platformatic: ForeignClient = {
   open: (bootstrap) => open('platformatic.mjs', bootstrap),
   operations: [...admin, 'maxTimestamp', 'alterConfigs', 'logDirs'],
   writes: { codecs, modes: ['acks1', 'acks0', 'idempotent'], records: 'corpus', limits: anyRecord },
-  reads: { codecs, modes: [], limits: exactReader },
+  reads: { codecs, modes: [], limits: exactReader, isBlindToTransactions: true },
+  groups: {
+    memberships: [
+      { protocol: 'classic', assignor: 'roundrobin' },
+      { protocol: 'classic', assignor: 'cooperative-sticky' },
+      { protocol: 'consumer', assignor: 'uniform', isStatic: true },
+    ],
+    commits: ['sync', 'partition'],
+    metadata: 'none',
+    autoCommits: true,
+    isStatic: false,
+  },
+  transactions: { readsCommittedView: false, membership: { protocol: 'classic', assignor: 'roundrobin' } },
 }

@@ -2,7 +2,8 @@
 import { run, runToSuccess, tail } from '../command.ts'
 import type { Header } from '../corpus.ts'
 import { exactReader, type ReadRecord } from '../expect.ts'
-import { anyRecord, codecs, type Codec, type ForeignClient, type Session } from './foreign-client.ts'
+import { anyRecord, codecs, type Codec, type ForeignClient, type Process } from './foreign-client.ts'
+import { KcatMember } from './kcat-member.ts'
 
 async function prepare(): Promise<void> {
   try {
@@ -40,11 +41,13 @@ const recordFormat = `%o %T %K %S %k%s%h${recordEnd}`
 
 async function consume(
   bootstrap: string,
-  job: { topic: string; partition: number; offset: number; count: number; timeoutMs: number },
+  job: { topic: string; partition: number; offset: number; count: number; timeoutMs: number; mode?: string },
 ) {
   const from = { '-2': 'beginning', '-1': 'end' }[String(job.offset)] ?? String(job.offset)
   const where = ['-b', bootstrap, '-t', job.topic, '-p', String(job.partition), '-o', from, '-c', String(job.count)]
   const args = ['-C', '-q', '-e', '-X', 'check.crcs=true', '-X', 'fetch.wait.max.ms=50', '-f', recordFormat, ...where]
+  // Its own default is read_committed.
+  args.push('-X', `isolation.level=${job.mode === 'read_committed' ? 'read_committed' : 'read_uncommitted'}`)
   const { code, stdout, stderr } = await run('kcat', args, { timeoutMs: job.timeoutMs })
   if (code !== 0) throw new Error(`kcat ended with ${code}: ${tail(stderr)}`)
   const encode = (bytes: Buffer | null) => bytes?.toString('base64') ?? null
@@ -97,19 +100,55 @@ function parseHeaders(text: Buffer): Header[] {
     })
 }
 
+class KcatSession implements Process {
+  readonly #bootstrap: string
+  #member: KcatMember | null = null
+
+  constructor(bootstrap: string) {
+    this.#bootstrap = bootstrap
+  }
+
+  async call(op: string, fields: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+    switch (op) {
+      case 'produce':
+        return produce(this.#bootstrap, fields as unknown as Parameters<typeof produce>[1])
+      case 'consume':
+        return consume(this.#bootstrap, fields as unknown as Parameters<typeof consume>[1])
+      case 'join':
+        this.#member = new KcatMember(this.#bootstrap, fields as unknown as ConstructorParameters<typeof KcatMember>[1])
+        return null
+      case 'poll':
+        return this.#member!.poll(fields['timeoutMs'] as number)
+      case 'commit': // it commits on its own
+        return null
+      case 'leave':
+        return this.#member!.leave()
+      default:
+        throw new Error(`operation ${op} is not in kcat`)
+    }
+  }
+
+  async kill(): Promise<void> {
+    await this.#member?.kill()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
 export const kcat: ForeignClient = {
   name: 'kcat',
   version: '1.7.1',
   prepare,
-  open: (bootstrap): Session => ({
-    call: async (op, fields) => {
-      if (op === 'produce') return produce(bootstrap, fields as unknown as Parameters<typeof produce>[1])
-      if (op === 'consume') return consume(bootstrap, fields as unknown as Parameters<typeof consume>[1])
-      throw new Error(`operation ${op} is not in kcat`)
-    },
-    [Symbol.asyncDispose]: async () => {},
-  }),
+  open: (bootstrap) => new KcatSession(bootstrap),
   operations: [],
   writes: { codecs, modes: ['acks1', 'idempotent'], records: 'lines', limits: anyRecord },
-  reads: { codecs, modes: [], limits: { ...exactReader, headersEndAtZero: true } },
+  reads: { codecs, modes: ['read_committed'], limits: { ...exactReader, headersEndAtZero: true } },
+  groups: {
+    memberships: [{ protocol: 'classic', assignor: 'range' }],
+    commits: ['auto'],
+    metadata: 'none',
+    autoCommits: true,
+    isStatic: true,
+  },
+  transactions: null,
 }

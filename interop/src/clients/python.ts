@@ -57,6 +57,18 @@ export const confluentKafka: ForeignClient = {
   operations: admin,
   writes: { codecs, modes: ['acks1', 'acks0', 'idempotent'], records: 'corpus', limits: anyRecord },
   reads: { codecs, modes: ['read_committed', 'tiny'], limits: exactReader },
+  groups: {
+    memberships: [
+      { protocol: 'classic', assignor: 'range' },
+      { protocol: 'classic', assignor: 'cooperative-sticky', isCooperative: true },
+      { protocol: 'consumer', assignor: 'uniform', isCooperative: true },
+    ],
+    commits: ['sync', 'async', 'partition'],
+    metadata: 'zero-terminated',
+    autoCommits: true,
+    isStatic: true,
+  },
+  transactions: { readsCommittedView: true, membership: { protocol: 'classic', assignor: 'range' } },
 }
 
 export const kafkaPython: ForeignClient = {
@@ -72,4 +84,15 @@ export const kafkaPython: ForeignClient = {
     limits: { ...anyRecord, nullHeaderValues: false },
   },
   reads: { codecs, modes: ['read_committed', 'tiny'], limits: exactReader },
+  groups: {
+    memberships: [
+      { protocol: 'classic', assignor: 'range' },
+      { protocol: 'classic', assignor: 'cooperative-sticky', isCooperative: true },
+    ],
+    commits: ['sync', 'async', 'partition'],
+    metadata: 'exact',
+    autoCommits: true,
+    isStatic: true,
+  },
+  transactions: { readsCommittedView: true, membership: { protocol: 'classic', assignor: 'range' } },
 }

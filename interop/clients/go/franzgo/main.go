@@ -257,7 +257,7 @@ func codeOf(err error) (int16, bool) {
 }
 
 func main() {
-	jobs.Serve(map[string]func(jobs.Job) (any, error){
+	jobs.Serve(codeOf, groupHandlers, transactionHandlers, jobs.Handlers{
 		"produce":       produce,
 		"consume":       consume,
 		"createTopic":   withAdmin(createTopic),
@@ -287,5 +287,5 @@ func main() {
 			}
 			return map[string]any{"brokers": len(m.Brokers), "controller": m.Controller}, nil
 		}),
-	}, codeOf)
+	})
 }

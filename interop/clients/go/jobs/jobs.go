@@ -6,7 +6,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
+	"time"
 )
 
 // Bytes is base64 on the wire; nil is null.
@@ -64,6 +66,54 @@ type Job struct {
 	Set        map[string]string `json:"set"`
 	Remove     []string          `json:"remove"`
 	At         int64             `json:"at"` // -2 earliest, -1 latest, -3 max timestamp, else ms
+
+	// Groups.
+	Group            string  `json:"group"`
+	Protocol         string  `json:"protocol"`
+	Assignor         string  `json:"assignor"`
+	InstanceID       *string `json:"instanceId"`
+	SessionTimeoutMs int     `json:"sessionTimeoutMs"`
+	AutoCommit       bool    `json:"autoCommit"`
+	Style            string  `json:"style"`
+	Metadata         string  `json:"metadata"`
+
+	// Transactions.
+	Name            string `json:"name"`
+	TransactionalID string `json:"transactionalId"`
+	Pairs           []Pair `json:"pairs"`
+	Commit          bool   `json:"commit"`
+	From            string `json:"from"`
+	To              string `json:"to"`
+	Batch           int    `json:"batch"`
+	AbortEvery      int    `json:"abortEvery"`
+	IdleMs          int    `json:"idleMs"`
+	PatienceMs      int    `json:"patienceMs"`
+}
+
+// Pair is a partition and a value, [0,"value"] on the wire.
+type Pair struct {
+	Partition int32
+	Value     string
+}
+
+func (p *Pair) UnmarshalJSON(text []byte) error {
+	return json.Unmarshal(text, &[]any{&p.Partition, &p.Value})
+}
+
+// Copied counts the transactions of a consume-transform-produce loop.
+type Copied struct {
+	Committed int `json:"committed"`
+	Aborted   int `json:"aborted"`
+}
+
+// Patience is when a copier that has seen no record yet begins to count itself idle.
+func (j Job) Patience() time.Time {
+	return time.Now().Add(time.Duration(j.PatienceMs) * time.Millisecond)
+}
+
+// Aborts tells whether the next transaction is one that the job wants aborted.
+func (c Copied) Aborts(job Job) bool {
+	return job.AbortEvery > 0 && (c.Committed+c.Aborted)%job.AbortEvery == job.AbortEvery-1
 }
 
 // Failure is an answer with Kafka's error code.
@@ -81,8 +131,15 @@ type answer struct {
 	Code   *int16 `json:"code,omitempty"`
 }
 
+// Handlers answer the operations under their names.
+type Handlers = map[string]func(Job) (any, error)
+
 // Serve answers jobs until standard input ends. codeOf finds Kafka's error code in a client's error.
-func Serve(handlers map[string]func(Job) (any, error), codeOf func(error) (int16, bool)) {
+func Serve(codeOf func(error) (int16, bool), all ...Handlers) {
+	handlers := Handlers{}
+	for _, some := range all {
+		maps.Copy(handlers, some)
+	}
 	in := bufio.NewReaderSize(os.Stdin, 1<<20)
 	out := json.NewEncoder(os.Stdout)
 	for {

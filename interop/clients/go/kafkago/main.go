@@ -244,7 +244,7 @@ func codeOf(err error) (int16, bool) {
 }
 
 func main() {
-	jobs.Serve(map[string]func(jobs.Job) (any, error){
+	jobs.Serve(codeOf, groupHandlers, jobs.Handlers{
 		"produce":       produce,
 		"consume":       consume,
 		"createTopic":   createTopic,
@@ -276,5 +276,5 @@ func main() {
 			}
 			return map[string]any{"brokers": len(answer.Brokers), "controller": answer.Controller.ID}, nil
 		},
-	}, codeOf)
+	})
 }

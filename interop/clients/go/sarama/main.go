@@ -97,15 +97,22 @@ func produce(job jobs.Job) (any, error) {
 	return result, nil
 }
 
-var consumer sarama.Consumer
+var consumers = map[string]sarama.Consumer{}
 
+// consume: mode "read_committed" sets the isolation level. One consumer for each mode.
 func consume(job jobs.Job) (any, error) {
+	consumer := consumers[job.Mode]
 	if consumer == nil {
-		c, err := sarama.NewConsumer(bootstrap, config())
+		options := config()
+		if job.Mode == "read_committed" {
+			options.Consumer.IsolationLevel = sarama.ReadCommitted
+		}
+		c, err := sarama.NewConsumer(bootstrap, options)
 		if err != nil {
 			return nil, err
 		}
 		consumer = c
+		consumers[job.Mode] = c
 	}
 	p, err := consumer.ConsumePartition(job.Topic, job.Partition, job.Offset)
 	if err != nil {
@@ -212,7 +219,7 @@ func codeOf(err error) (int16, bool) {
 }
 
 func main() {
-	jobs.Serve(map[string]func(jobs.Job) (any, error){
+	jobs.Serve(codeOf, groupHandlers, transactionHandlers, jobs.Handlers{
 		"produce":       produce,
 		"consume":       consume,
 		"offsets":       offsets,
@@ -258,5 +265,5 @@ func main() {
 			}
 			return size, nil
 		}),
-	}, codeOf)
+	})
 }

@@ -113,7 +113,7 @@ export async function checkDumpLog(context: Context, { when, indexes }: DumpOpti
     report.check(kafkaTools, `kafka-dump-log ${when}: ${what}`, run)
 
   await check('.log, every record', () => checkRecords(context))
-  await check('codecs of all batches', () => checkCodecs(context))
+  if (context.written.length > 0) await check('codecs of all batches', () => checkCodecs(context))
   for (const kind of ['index', 'timeindex', 'snapshot', 'txnindex'] as const) {
     const files = dataFiles(broker.dataDirectory, kind)
     const isIndex = kind === 'index' || kind === 'timeindex'

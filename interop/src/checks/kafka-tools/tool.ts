@@ -6,7 +6,7 @@ import { run, tail, type CommandOptions, type Finished } from '../../command.ts'
 
 export const kafkaTools = { name: 'kafka-tools', version: kafkaVersion }
 
-/** The main class behind each script. */
+/** The main class behind each script; the last has none. */
 const classes = {
   'kafka-topics': 'org.apache.kafka.tools.TopicCommand',
   'kafka-console-producer': 'org.apache.kafka.tools.ConsoleProducer',
@@ -18,7 +18,16 @@ const classes = {
   'kafka-producer-perf-test': 'org.apache.kafka.tools.ProducerPerformance',
   'kafka-broker-api-versions': 'org.apache.kafka.tools.BrokerApiVersionsCommand',
   'kafka-dump-log': 'org.apache.kafka.tools.DumpLogSegments',
+  'kafka-consumer-groups': 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand',
+  'kafka-share-groups': 'org.apache.kafka.tools.consumer.group.ShareGroupCommand',
+  'kafka-groups': 'org.apache.kafka.tools.GroupsCommand',
   'kafka-features': 'org.apache.kafka.tools.FeatureCommand',
+  'kafka-transactions': 'org.apache.kafka.tools.TransactionsCommand',
+  'kafka-verifiable-producer': 'org.apache.kafka.tools.VerifiableProducer',
+  'kafka-verifiable-consumer': 'org.apache.kafka.tools.VerifiableConsumer',
+  'kafka-verifiable-share-consumer': 'org.apache.kafka.tools.VerifiableShareConsumer',
+  'kafka-console-share-consumer': 'org.apache.kafka.tools.consumer.ConsoleShareConsumer',
+  'transactional-message-copier': 'org.apache.kafka.tools.TransactionalMessageCopier',
 } as const
 
 export type ToolName = keyof typeof classes
