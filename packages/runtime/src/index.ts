@@ -9,6 +9,7 @@ export type { MemoryDiskOptions } from './memory/memory-disk.ts'
 export { nodeRuntime } from './node/node-runtime.ts'
 export type { Random } from './random.ts'
 export type { Runtime } from './runtime.ts'
+export { TimeSlice } from './time-slice.ts'
 export type {
   Address,
   ByteSink,

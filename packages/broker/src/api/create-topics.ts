@@ -3,9 +3,9 @@
  * (KIP-525), the topic's id from 7 (KIP-516). Only the controller does it; others answer NOT_CONTROLLER.
  */
 import { CreateTopics, ErrorCode, KafkaError, type ResponseInput } from '@millrace/protocol'
+import { TimeSlice } from '@millrace/runtime'
 import { describeTopic } from '../config/describe-configs.ts'
 import type { CreatedTopic } from '../controller/controller.ts'
-import { TimeSlice } from '../controller/time-slice.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
 

@@ -1,7 +1,7 @@
 /** Which topics a request to delete means: Kafka's rules for names, ids and duplicates (KIP-516). */
 import { defaultErrorMessage, ErrorCode, ZERO_UUID } from '@millrace/protocol'
+import type { TimeSlice } from '@millrace/runtime'
 import type { MetadataImage, TopicImage } from '../metadata/image.ts'
-import type { TimeSlice } from './time-slice.ts'
 
 /** By name or by id: the other is null or the zero id. */
 export interface TopicSelector {

@@ -1,14 +1,13 @@
 /** Goes over the partitions after brokers have come or gone, and writes what changes. */
 import { createNode, setNode } from '@millrace/coordination'
 import type { Operation } from '@millrace/coordination'
-import type { Clock } from '@millrace/runtime'
+import { type Clock, TimeSlice } from '@millrace/runtime'
 import type { PartitionImage, TopicImage } from '../metadata/image.ts'
 import { isAlive } from './create-topics.ts'
 import type { ControllerSettings } from './controller-settings.ts'
 import { MAX_OPERATIONS_PER_TRANSACTION } from './metadata-writer.ts'
 import type { MetadataWriter } from './metadata-writer.ts'
 import { nextPartitionState, NO_STATE } from './partition-election.ts'
-import { TimeSlice } from './time-slice.ts'
 import { encodeState, statePath } from './znodes.ts'
 
 export interface SettleOptions {

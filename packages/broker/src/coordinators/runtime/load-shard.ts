@@ -16,9 +16,8 @@ import {
   readControlRecord,
   type RecordTypes,
 } from '@millrace/protocol'
-import type { Clock, Logger } from '@millrace/runtime'
+import { type Clock, type Logger, TimeSlice } from '@millrace/runtime'
 import type { PartitionLog } from '@millrace/storage'
-import { TimeSlice } from '../../controller/time-slice.ts'
 import { decodeRecord, recordsOf } from './coordinator-batch.ts'
 import type { CoordinatorShard } from './coordinator-shard.ts'
 

@@ -1,6 +1,5 @@
 /** Finds the topics that regular expressions stand for. Source: Kafka's TopicRegexResolver. */
-import type { Clock } from '@millrace/runtime'
-import { TimeSlice } from '../../../controller/time-slice.ts'
+import { type Clock, TimeSlice } from '@millrace/runtime'
 import type { MetadataImage } from '../../../metadata/image.ts'
 import type { RegexEngine } from './regex-engine.ts'
 import type { ResolvedRegex } from './subscriptions.ts'

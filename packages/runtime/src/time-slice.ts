@@ -1,4 +1,4 @@
-import type { Clock } from '@millrace/runtime'
+import type { Clock } from './clock.ts'
 
 /** How long one request may hold the event loop before others get a turn. */
 const SLICE_MS = 4
