@@ -14,7 +14,7 @@ export interface Sizes {
   readonly logBytes: number
   /** Groups that join, shrink and leave one after the other, after a first one. */
   readonly groupCycles: number
-  /** Single commits, one after the other; a third more to warm up. */
+  /** Single commits, one after the other, after the first ones. */
   readonly commits: number
   readonly idleGroups: number
   /** Offsets that the coordinator has to load, in groups of a thousand. */
@@ -32,7 +32,7 @@ export const fullSizes: Sizes = {
   partitionsPerTopic: 100,
   logBytes: 10e9,
   groupCycles: 5,
-  commits: 30_000,
+  commits: 40_000,
   idleGroups: 10_000,
   loadedOffsets: 1_000_000,
   settleMs: 8000,

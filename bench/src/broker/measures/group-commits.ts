@@ -9,13 +9,22 @@ import { cpuSeconds } from '../process-usage.ts'
 
 const topic = 'committed'
 const commitsPerSecond = 2000
-const warmUpShare = 1 / 3
+/** Apache Kafka's own figure moves by a factor of three between these and those after tens of thousands. */
+const firstCommits = 5000
+
+const title = 'OffsetCommit, one after the other'
 
 export const groupCommits: Measure = {
   name: 'groups/commit',
   figures: [
-    { key: 'cpuMs', title: 'OffsetCommit, one after the other: broker CPU of each', target: 1 / 4, unit: 'CPU-ms' },
-    { key: 'ms', title: 'OffsetCommit, one after the other: time of each', target: null, unit: 'ms' },
+    {
+      key: 'firstCpuMs',
+      title: `${title}: broker CPU of each, first 5,000 after a start`,
+      target: 1 / 4,
+      unit: 'CPU-ms',
+    },
+    { key: 'cpuMs', title: `${title}: broker CPU of each, later ones`, target: 1 / 4, unit: 'CPU-ms' },
+    { key: 'ms', title: `${title}: time of each, later ones`, target: null, unit: 'ms' },
   ],
   run: async (kind, environment) => {
     const broker = await environment.start(kind)
@@ -23,11 +32,14 @@ export const groupCommits: Measure = {
     using connection = await Connection.open(broker)
     await createTopics(connection, [{ name: topic, partitions: 1 }])
     const member = await soleMember(connection, 'committing', [topic])
-    const { commits } = environment.sizes
-    await commitPaced(connection, member, Math.ceil(commits * warmUpShare))
-    const before = cpuSeconds(broker.pid)
-    const ms = await commitPaced(connection, member, commits)
-    return { cpuMs: ((cpuSeconds(broker.pid) - before) * 1000) / commits, ms }
+    await delay(environment.sizes.settleMs)
+    const measured = async (commits: number) => {
+      const before = cpuSeconds(broker.pid)
+      const ms = await commitPaced(connection, member, commits)
+      return { ms, cpuMs: ((cpuSeconds(broker.pid) - before) * 1000) / commits }
+    }
+    const first = await measured(firstCommits)
+    return { firstCpuMs: first.cpuMs, ...(await measured(environment.sizes.commits)) }
   },
 }
 

@@ -44,12 +44,12 @@ export class RecordType<KeyFields extends Shape = Shape, ValueFields extends Sha
 
   /** The bytes of a record's key, its type included. @throws as Message.encode does. */
   encodeKey(key: Encodable<KeyFields>): Uint8Array {
-    return encodePrefixed(this.id, (writer) => this.key.encode(writer, key, 0))
+    return encodePrefixed(this.id, this.key, key, 0)
   }
 
   /** The bytes of a record's value, its version included. @throws as Message.encode does. */
   encodeValue(value: Encodable<ValueFields>, version: number): Uint8Array {
-    return encodePrefixed(version, (writer) => this.value.encode(writer, value, version))
+    return encodePrefixed(version, this.value, value, version)
   }
 
   /**
@@ -74,10 +74,15 @@ export class RecordType<KeyFields extends Shape = Shape, ValueFields extends Sha
   }
 }
 
-function encodePrefixed(prefix: number, encode: (writer: Writer) => void): Uint8Array {
+function encodePrefixed<Fields extends Shape>(
+  prefix: number,
+  message: Message<Fields>,
+  fields: Encodable<Fields>,
+  version: number,
+): Uint8Array {
   const writer = new Writer()
   writer.int16(prefix)
-  encode(writer)
+  message.encode(writer, fields, version)
   const parts = writer.finish()
   return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
 }

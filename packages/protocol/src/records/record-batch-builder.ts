@@ -40,7 +40,7 @@ const largestRecordOverhead = 5 + 1 + 10 + 5 * 4
 export class RecordBatchBuilder {
   readonly #options: RecordBatchOptions
   readonly #baseOffset: bigint
-  #bytes = new Uint8Array(firstCapacity)
+  #bytes: Uint8Array = Buffer.allocUnsafe(firstCapacity)
   #at = BATCH_HEADER_SIZE
   #count = 0
   #lastOffsetDelta = -1
@@ -151,7 +151,7 @@ export class RecordBatchBuilder {
   #reserve(more: number): void {
     const needed = this.#at + more
     if (needed <= this.#bytes.length) return
-    const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2))
+    const grown = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2))
     grown.set(this.#bytes.subarray(0, this.#at))
     this.#bytes = grown
   }

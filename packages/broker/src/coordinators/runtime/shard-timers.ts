@@ -33,8 +33,8 @@ export class ShardTimers {
 
   /** In place of a timer of the same key. */
   schedule(key: string, delayMs: number, decide: () => Decision<void>): void {
-    this.cancel(key)
     if (this.#isClosed) return
+    this.#timers.get(key)?.cancel()
     const timer = this.#options.clock.after(Math.max(0, delayMs), () => {
       this.#timers.delete(key)
       this.#fire(key, decide)
