@@ -1,4 +1,7 @@
-/** Stores what a group has consumed. */
+/**
+ * Stores what a group has consumed. Version 0, which kept it in ZooKeeper, is the commit of a consumer that is no member; the partitions of
+ * version 1 have timestamps of their own. Kafka 4 has dropped both.
+ */
 import { ErrorCode, OffsetCommit, type Request } from '@millrace/protocol'
 import type { CommitRequest, CommittedTopic } from '../coordinators/groups/offsets/commit-offsets.ts'
 import { handler } from '../server/handler.ts'
@@ -6,20 +9,14 @@ import type { RequestContext } from '../server/request-context.ts'
 import { refusalCode } from './coordinator-refusal.ts'
 import { TopicResults } from './topic-results.ts'
 
-/** As Kafka 4.3.1: versions before kept offsets in ZooKeeper, or had timestamps of their own. */
-const served = [2, 10] as const
 const firstVersionWithTopicIds = 10
 
-export const offsetCommit = handler(
-  OffsetCommit,
-  async (request, context) => {
-    const results = new TopicResults(context.version >= firstVersionWithTopicIds ? 'topicId' : 'name')
-    const topics = existingTopics(request, results, context)
-    if (topics.length > 0) await commit({ ...request, topics }, results, context)
-    return { topics: results.all }
-  },
-  { versions: served },
-)
+export const offsetCommit = handler(OffsetCommit, async (request, context) => {
+  const results = new TopicResults(context.version >= firstVersionWithTopicIds ? 'topicId' : 'name')
+  const topics = existingTopics(request, results, context)
+  if (topics.length > 0) await commit({ ...request, topics }, results, context)
+  return { topics: results.all }
+})
 
 function existingTopics(
   { topics }: Request<typeof OffsetCommit>,

@@ -1,4 +1,7 @@
-/** What groups have committed; several groups at once from version 8 (KIP-709). */
+/**
+ * What groups have committed; several groups at once from version 8 (KIP-709). Version 0, which Kafka 4 has dropped, was about offsets in
+ * ZooKeeper; here it reads the same ones as all others.
+ */
 import { ErrorCode, OffsetFetch, ZERO_UUID, type Request, type ResponseInput } from '@millrace/protocol'
 import {
   nothingCommitted,
@@ -9,25 +12,22 @@ import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
 import { refusalCode } from './coordinator-refusal.ts'
 
-/** As Kafka 4.3.1: version 0 kept offsets in ZooKeeper. */
-const served = [1, 10] as const
+const firstVersionOfCoordinator = 1
 const firstVersionWithGroupError = 2
 const firstVersionWithGroups = 8
 const firstVersionWithTopicIds = 10
 
 type FetchedTopics = NonNullable<FetchedGroup['topics']>
 type TopicAnswers = FetchedGroupAnswer['topics']
+type FetchedPartition = TopicAnswers[number]['partitions'][number]
 
-export const offsetFetch = handler(
-  OffsetFetch,
-  async (request, context) => {
-    const { requireStable } = request
-    if (context.version >= firstVersionWithGroups)
-      return { groups: await Promise.all(request.groups.map((group) => fetchGroup(group, requireStable, context))) }
-    return withOneGroup(await fetchGroup(groupOf(request), requireStable, context))
-  },
-  { versions: served },
-)
+export const offsetFetch = handler(OffsetFetch, async (request, context) => {
+  const { requireStable } = request
+  if (context.version >= firstVersionWithGroups)
+    return { groups: await Promise.all(request.groups.map((group) => fetchGroup(group, requireStable, context))) }
+  const answer = await fetchGroup(groupOf(request), requireStable, context)
+  return withOneGroup(context.version >= firstVersionOfCoordinator ? answer : withMissingRefused(answer))
+})
 
 /** The one group of older requests. */
 function groupOf({ groupId, topics }: Request<typeof OffsetFetch>): FetchedGroup {
@@ -37,6 +37,16 @@ function groupOf({ groupId, topics }: Request<typeof OffsetFetch>): FetchedGroup
     memberEpoch: -1,
     topics: topics?.map((topic) => ({ ...topic, topicId: ZERO_UUID })) ?? null,
   }
+}
+
+/** As ZooKeeper had it: where nothing is committed there is no such partition. */
+function withMissingRefused(answer: FetchedGroupAnswer): FetchedGroupAnswer {
+  const refused = (one: FetchedPartition): FetchedPartition =>
+    one.committedOffset === -1n && one.errorCode === ErrorCode.NONE
+      ? { ...one, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }
+      : one
+  const topics = answer.topics.map((topic) => ({ ...topic, partitions: topic.partitions.map(refused) }))
+  return { ...answer, topics }
 }
 
 function withOneGroup({ errorCode, topics }: FetchedGroupAnswer): ResponseInput<typeof OffsetFetch> {

@@ -78,7 +78,7 @@ test('OffsetCommit takes what exists and refuses the rest, each topic told once'
   await using all = await started()
   const { client, topicId } = all
   const { NONE, UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_ID } = ErrorCode
-  for (let version = 2; version <= 9; version++)
+  for (let version = 0; version <= 9; version++)
     assert.deepEqual(
       await commit(client, version, [
         { name: 't', partitions: [0, 7, 1] },
@@ -320,3 +320,25 @@ async function codecOfOffsets(client: RawClient): Promise<number> {
   })
   return attributes(responses[0]!.partitions[0]!.records!, 0) & 7
 }
+
+test('clients from the time of ZooKeeper commit and fetch like consumers that are no members', async () => {
+  await using all = await started()
+  const { client } = all
+  assert.deepEqual(await commit(client, 0, [{ name: 't', partitions: [1] }]), [`t-1 ${ErrorCode.NONE}`])
+  for (const [version, whereNothingIs] of [
+    [0, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION],
+    [1, ErrorCode.NONE],
+  ] as const) {
+    const { topics } = await client.ask(OffsetFetch, version, {
+      groupId: 'group',
+      topics: [{ name: 't', partitionIndexes: [0, 1] }],
+    })
+    assert.deepEqual(
+      topics[0]!.partitions.map(({ committedOffset, metadata, errorCode }) => [committedOffset, metadata, errorCode]),
+      [
+        [-1n, '', whereNothingIs],
+        [11n, 'm', ErrorCode.NONE],
+      ],
+    )
+  }
+})

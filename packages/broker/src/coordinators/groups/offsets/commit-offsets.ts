@@ -32,6 +32,8 @@ interface CommittedPartition {
   readonly committedOffset: bigint
   readonly committedLeaderEpoch: number
   readonly committedMetadata: string | null
+  /** Milliseconds since 1970, of OffsetCommit 1 alone; −1n: now. */
+  readonly commitTimestamp?: bigint
 }
 
 /** Of one partition each, in the order of the request. */
@@ -136,13 +138,14 @@ function commit(
   { groupId, topics, check, expireTimestampMs, forgetsTopicIds = false }: Commit,
 ): Decision<CommittedTopicAnswer[]> {
   const maxMetadataLength = config.get('offset.metadata.max.bytes')
-  const commitTimestampMs = shard.clock.now()
+  const nowMs = shard.clock.now()
   const records: CoordinatorRecord[] = []
   const response = topics.map(({ name, topicId, partitions }) => ({
     name,
     topicId,
-    partitions: partitions.map(({ partitionIndex, committedOffset, committedLeaderEpoch, committedMetadata }) => {
-      const metadata = committedMetadata ?? ''
+    partitions: partitions.map((committed) => {
+      const { partitionIndex, committedOffset, committedLeaderEpoch, commitTimestamp = -1n } = committed
+      const metadata = committed.committedMetadata ?? ''
       if (metadata.length > maxMetadataLength) return { partitionIndex, errorCode: ErrorCode.OFFSET_METADATA_TOO_LARGE }
       check?.(name, topicId, partitionIndex)
       records.push(
@@ -150,10 +153,9 @@ function commit(
           { group: groupId, topic: name, partition: partitionIndex },
           {
             offset: committedOffset,
-
             leaderEpoch: committedLeaderEpoch,
             metadata,
-            commitTimestampMs,
+            commitTimestampMs: commitTimestamp === -1n ? nowMs : Number(commitTimestamp),
             expireTimestampMs,
             topicId: forgetsTopicIds ? ZERO_UUID : topicId,
           },

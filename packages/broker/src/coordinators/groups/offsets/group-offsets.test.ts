@@ -254,6 +254,17 @@ test('an offset with a retention of its own expires by that', async () => {
   assert.deepEqual(offsetsOf(under), {})
 })
 
+test('an offset whose client says when it was committed expires by that', async () => {
+  const under = new GroupShardUnderTest({
+    configs: { 'offsets.retention.minutes': 10, 'offsets.retention.check.interval.ms': minuteMs },
+  })
+  const nineMinutesAgo = BigInt(under.clock.now() - 9 * minuteMs)
+  await commit(under, { partition: 0, commitTimestamp: nineMinutesAgo, version: 1 })
+  await commit(under, { partition: 1, version: 1 })
+  await under.time.advance(2 * minuteMs + 1)
+  assert.deepEqual(offsetsOf(under), { 'topic-1': 1 })
+})
+
 test('offsets of a deleted topic go, those of one that was made again stay', async () => {
   const under = new GroupShardUnderTest()
   const topic = (name: string, id: string) => new Map([[name, { name, id, partitions: [] }]])

@@ -16,6 +16,7 @@ export interface TestCommit {
   readonly instance?: string | null
   readonly generation?: number
   readonly retentionMs?: number
+  readonly commitTimestamp?: bigint
   readonly version?: number
   /** In the transaction of this producer. */
   readonly producerId?: bigint
@@ -46,12 +47,13 @@ function topicOf({
   offset = 1n,
   leaderEpoch = -1,
   metadata = '',
+  commitTimestamp = -1n,
 }: TestCommit) {
   const committed = {
     partitionIndex: partition,
     committedOffset: offset,
     committedLeaderEpoch: leaderEpoch,
-    commitTimestamp: -1n,
+    commitTimestamp,
     committedMetadata: metadata,
   }
   return { name: topic, topicId, partitions: [committed] }
