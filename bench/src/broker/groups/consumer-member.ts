@@ -34,9 +34,11 @@ class ConsumerMember implements GroupMember {
 
   async run(): Promise<void> {
     let { assignment, intervalMs } = await this.#beat({ rebalanceTimeoutMs, topics: this.#in.grid.topics, owned: [] })
+    let waitMs = this.#in.pace.firstIntervalMs(intervalMs)
     while (!this.#leaving) {
       if (assignment === null) {
-        await this.#pause.for(this.#in.pace.intervalMs(intervalMs))
+        await this.#pause.for(waitMs)
+        waitMs = this.#in.pace.intervalMs(intervalMs)
         if (!this.#leaving) ({ assignment, intervalMs } = await this.#beat({}))
       } else {
         const owned = assignment
