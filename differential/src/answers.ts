@@ -40,6 +40,8 @@ const unorderedLists = new Set([
   'OffsetFetch response topics.partitions',
   'OffsetFetch response groups.topics',
   'OffsetFetch response groups.topics.partitions',
+  'WriteTxnMarkers response markers.topics',
+  'WriteTxnMarkers response markers.topics.partitions',
   'ListTransactions response transactionStates',
   'ListTransactions response unknownStateFilters',
   'DescribeTransactions response transactionStates.topics',
@@ -91,9 +93,13 @@ export class AnswerComparison {
   readonly #message: string
   readonly #identities: Identities
 
-  constructor(message: string, identities: Identities) {
+  readonly #isOwn: (name: string) => boolean
+
+  /** Lists of groups are compared for those that are `isOwn`: what others have left behind comes to its end at any time. */
+  constructor(message: string, identities: Identities, isOwn: (name: string) => boolean = () => true) {
     this.#message = message
     this.#identities = identities
+    this.#isOwn = isOwn
   }
 
   /** Adds what differs to `differences`. Returns the answer with names for ids: Kafka's where the two differ. */
@@ -150,6 +156,7 @@ export class AnswerComparison {
   #list(element: AnyField, name: string, kafka: unknown[], ours: unknown[], path: string): unknown[] {
     const list = `${this.#message} ${path.replaceAll(/\[\d+\]/g, '')}`
     const key = keyedLists.get(list)
+    if (list === 'ListGroups response groups') [kafka, ours] = [this.#own(kafka), this.#own(ours)]
     if (key !== undefined) return this.#keyedList(element, { name, key }, kafka, ours, path)
     if (unorderedLists.has(list)) {
       kafka = this.#sorted(element, kafka, 'kafka')
@@ -160,6 +167,10 @@ export class AnswerComparison {
       return kafka
     }
     return kafka.map((one, index) => this.#value(element, name, one, ours[index], `${path}[${index}]`))
+  }
+
+  #own(groups: unknown[]): unknown[] {
+    return groups.filter((group) => this.#isOwn((group as { groupId: string }).groupId))
   }
 
   #keyedList(

@@ -42,6 +42,22 @@ export const deliberateDifferences: readonly Deliberate[] = [
       'a leader that is gone is replaced by the member that joined first; in Kafka by whom its hash map gives first',
   },
   {
+    message: 'EndTxn',
+    path: /^(errorCode|producerId|producerEpoch)$/,
+    when: (_difference, exchange) =>
+      exchange!.version >= 5 &&
+      exchange!.differences.some(
+        ({ path, kafka, ours }) => path === 'errorCode' && [0, 48].includes(kafka as number) && ours === 90,
+      ),
+    reason: 'a fenced producer cannot take the end of another client of the older protocol for its own, as with Kafka',
+  },
+  ...['JoinGroup', 'SyncGroup'].map((message) => ({
+    message,
+    path: /^$/,
+    when: ({ kafka, ours }: Difference) => kafka === 'no answer' && (ours as { errorCode: number }).errorCode === 27,
+    reason: 'a request that waits is answered when its member sends another; Kafka forgets it',
+  })),
+  {
     message: 'ConsumerGroupRegularExpression',
     path: /^version$/,
     reason: 'each broker counts the versions of its metadata in its own way',

@@ -40,6 +40,8 @@ const sides = ['kafka', 'ours'] as const
 export interface Journal {
   readonly identities: Identities
   add(exchange: Exchange): void
+  /** Whether a group is one of this scenario. */
+  isOwn?(name: string): boolean
 }
 
 export class Duet {
@@ -127,7 +129,7 @@ export class Duet {
   ): Pending<A> {
     const exchange: Exchange = { client: this.name, api: api.name, version, request, answer: null, differences: [] }
     for (const side of sides) this.#write(side, api, version, build(side))
-    return new Pending(api, exchange, this.#clients, this.#journal.identities, insist)
+    return new Pending(api, exchange, this.#clients, this.#journal, insist)
   }
 
   #write(side: Side, api: Api, version: number, request: object): void {
@@ -144,7 +146,7 @@ export class Pending<A extends Api> {
   readonly #api: A
   readonly exchange: Exchange
   readonly #clients: Readonly<Record<Side, RawClient>>
-  readonly #identities: Identities
+  readonly #journal: Journal
   readonly #outcomes: { kafka: Outcome | null; ours: Outcome | null } = { kafka: null, ours: null }
   readonly #arrivals: readonly Promise<void>[]
   readonly #settled: Promise<Response<A> | 'closed' | 'no answer'>
@@ -153,13 +155,13 @@ export class Pending<A extends Api> {
     api: A,
     exchange: Exchange,
     clients: Readonly<Record<Side, RawClient>>,
-    identities: Identities,
+    journal: Journal,
     insist: Insist,
   ) {
     this.#api = api
     this.exchange = exchange
     this.#clients = clients
-    this.#identities = identities
+    this.#journal = journal
     const receive = async (side: Side) => {
       this.#outcomes[side] = await insist(side, this.nextFrom(side))
     }
@@ -239,7 +241,9 @@ export class Pending<A extends Api> {
       this.exchange.answer = kafka
       return kafka as Response<A> | 'closed' | 'no answer'
     }
-    const comparison = new AnswerComparison(`${this.#api.name} response`, this.#identities)
+    const comparison = new AnswerComparison(`${this.#api.name} response`, this.#journal.identities, (name) =>
+      this.#journal.isOwn === undefined ? true : this.#journal.isOwn(name),
+    )
     const answer = comparison.struct(this.#api.response.fields, kafka, ours)
     this.exchange.differences = comparison.differences
     this.exchange.answer = answer

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { exitOnSignals } from '@millrace/interop/brokers'
 import { startBrokers } from './brokers.ts'
+import { levels } from './levels.ts'
 import { Session, type WalkOptions } from './session.ts'
 import { scenarios } from './scenarios/index.ts'
 import { walks } from './walks/index.ts'
@@ -23,7 +24,9 @@ const { values: options } = parseArgs({
 
 async function playScenarios(session: Session): Promise<void> {
   if (options.seed !== undefined && options.only === undefined) return
-  for (const scenario of scenarios.filter(({ name }) => name.includes(options.only ?? ''))) await session.play(scenario)
+  const isWanted = (name: string) => name.includes(options.only ?? '')
+  for (const scenario of scenarios.filter(({ name }) => isWanted(name))) await session.play(scenario)
+  for (const level of levels) await session.playAt(level, isWanted)
 }
 
 /** Seeds count up from the first one. */

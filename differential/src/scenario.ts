@@ -8,5 +8,7 @@ export interface Scenario {
   readonly needs?: readonly Api[]
   /** Why what is written down is not compared. */
   readonly recordsDiffer?: string
+  /** Speaks the protocol of transaction version 2 (KIP-890), which clients do only where the cluster has it. */
+  readonly usesNewTransactions?: true
   run(world: World): Promise<void>
 }

@@ -1,4 +1,5 @@
 /** Plays scenarios and takes walks, tells what came of each, and shortens walks that found something. */
+import { finalize, type Level } from './levels.ts'
 import { judge, transcript } from './report.ts'
 import type { Scenario } from './scenario.ts'
 import { take, type Walk } from './walks/walk.ts'
@@ -24,6 +25,7 @@ export class Session {
   readonly #world: World
   readonly #isVerbose: boolean
   #count = 0
+  #beganMs = 0
 
   constructor(world: World, { isVerbose }: { readonly isVerbose: boolean }) {
     this.#world = world
@@ -38,6 +40,18 @@ export class Session {
     }
     const played = await this.#play(() => scenario.run(this.#world), scenario.recordsDiffer === undefined)
     this.#tell(scenario.name, played)
+  }
+
+  /** With a feature at a lower level, which is brought back afterwards. */
+  async playAt({ feature, level, usual, scenarios }: Level, isWanted: (name: string) => boolean): Promise<void> {
+    const named = scenarios
+      .map((scenario) => ({ ...scenario, name: `${feature} ${level}: ${scenario.name}` }))
+      .filter(({ name }) => isWanted(name))
+    if (named.length === 0) return
+    const finalized = await this.#play(() => finalize(this.#world, feature, level, false))
+    this.#tell(`${feature} goes down to ${level}`, finalized)
+    for (const scenario of named) await this.play(scenario)
+    this.#tell(`${feature} goes up to ${usual}`, await this.#play(() => finalize(this.#world, feature, usual, true)))
   }
 
   async walk(walk: Walk, seed: number, { steps }: WalkOptions): Promise<void> {
@@ -82,7 +96,8 @@ export class Session {
   }
 
   async #play(run: () => Promise<void>, comparesRecords = true): Promise<Played> {
-    await this.#world.begin(`s${this.#count++}`)
+    this.#beganMs = performance.now()
+    await this.#world.begin(`s${this.#count++}.`)
     const lines: string[] = []
     try {
       await run()
@@ -98,7 +113,8 @@ export class Session {
   #tell(name: string, { isAlike, lines }: Played): void {
     if (isAlike) this.passed++
     else this.failed++
-    console.log(`${isAlike ? 'ok  ' : 'FAIL'} ${name} (${this.#world.exchanges.length} requests)`)
+    const took = `${this.#world.exchanges.length} requests, ${Math.round(performance.now() - this.#beganMs)} ms`
+    console.log(`${isAlike ? 'ok  ' : 'FAIL'} ${name} (${took})`)
     for (const line of lines) console.log(line)
     if (this.#isVerbose) for (const line of transcript(this.#world.exchanges)) console.log(line)
   }

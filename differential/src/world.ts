@@ -82,6 +82,10 @@ export class World implements Journal {
     this.exchanges.push(exchange)
   }
 
+  isOwn(name: string): boolean {
+    return name.startsWith(this.#prefix)
+  }
+
   /** Begins a scenario: new names, no clients. */
   async begin(prefix: string): Promise<void> {
     this.end()
@@ -107,7 +111,7 @@ export class World implements Journal {
 
   /** What the coordinators have written down since `begin` for this scenario's groups and transactional ids. */
   recordDifferences(): Promise<RecordDifference[]> {
-    return this.#written.compare((name) => name.startsWith(this.#prefix))
+    return this.#written.compare((name) => this.isOwn(name))
   }
 
   /** A name of this scenario only. */

@@ -5,6 +5,7 @@ import { consumerGroups } from './consumer-groups.ts'
 import { consumerMembers } from './consumer-members.ts'
 import { offsets } from './offsets.ts'
 import { shareGroups } from './share-groups.ts'
+import { timeouts } from './timeouts.ts'
 import { transactions } from './transactions.ts'
 
 export const scenarios: readonly Scenario[] = [
@@ -15,4 +16,5 @@ export const scenarios: readonly Scenario[] = [
   ...consumerGroups,
   ...consumerMembers,
   ...shareGroups,
+  ...timeouts,
 ]

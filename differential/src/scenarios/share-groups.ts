@@ -28,6 +28,11 @@ const needs = [ShareGroupHeartbeat, ShareGroupDescribe, ShareFetch, ShareAcknowl
 const groupResource = 32
 const unknownId = 'AAECAwQFBgcICQoLDA0ODw'
 
+/** What is there is given by then. */
+const noDataMs = 100
+/** By then the first to read a share partition has its state. */
+const firstDataMs = 3000
+
 type Beat = Partial<RequestInput<typeof ShareGroupHeartbeat>>
 
 export async function beat(world: World, groupId: string, request: Beat) {
@@ -92,9 +97,12 @@ export class Sharer {
   readonly #groupId: string
   readonly #memberId: string
   readonly #topic: Topic
+  readonly #opensAfterMs: number
   epoch = 0
 
-  constructor(world: World, groupId: string, memberId: string, topic: Topic) {
+  /** `opensAfterMs`: how long it waits at most in its first request. */
+  constructor(world: World, groupId: string, memberId: string, topic: Topic, opensAfterMs = noDataMs) {
+    this.#opensAfterMs = opensAfterMs
     this.#world = world
     this.#groupId = groupId
     this.#memberId = memberId
@@ -111,7 +119,7 @@ export class Sharer {
       groupId: this.#groupId,
       memberId: this.#memberId,
       shareSessionEpoch: this.epoch,
-      maxWaitMs: 200,
+      maxWaitMs: this.epoch === 0 ? this.#opensAfterMs : noDataMs,
       minBytes: 1,
       maxBytes: 1_000_000,
       maxRecords: 100,
@@ -194,7 +202,9 @@ export async function readyGroup(
   await earliest(world, groupId)
   await prepareGroup(world, groupId, topic)
   for (const memberId of memberIds) await join(world, groupId, memberId, [topic])
-  return memberIds.map((memberId) => new Sharer(world, groupId, memberId, topic))
+  return memberIds.map(
+    (memberId, index) => new Sharer(world, groupId, memberId, topic, index === 0 ? firstDataMs : noDataMs),
+  )
 }
 
 export const shareGroups: readonly Scenario[] = [
@@ -331,7 +341,7 @@ export const shareGroups: readonly Scenario[] = [
       const groupId = world.name('group')
       await write(world, topic, 3, 3)
       const [one, two] = (await readyGroup(world, groupId, topic, 'm1', 'm2')) as [Sharer, Sharer]
-      await two.fetch([], { maxRecords: 1, shareAcquireMode: 1 })
+      await two.fetch([], { maxRecords: 1, shareAcquireMode: 1, maxWaitMs: firstDataMs })
       await one.fetch()
       for (const version of world.versions(ShareAcknowledge)) {
         await one.acknowledge([range(0n, 0n, 1)], { version })

@@ -240,6 +240,7 @@ export const transactions: readonly Scenario[] = [
   },
   {
     name: 'partitions are added to transactions, and refused',
+    usesNewTransactions: true,
     async run(world) {
       const topic = await world.topic('topic')
       const client = await world.client('producer')
@@ -299,6 +300,7 @@ export const transactions: readonly Scenario[] = [
   },
   {
     name: 'transactions of the new protocol: partitions by Produce, the epoch with every end',
+    usesNewTransactions: true,
     async run(world) {
       const topic = await world.topic('topic')
       const client = await world.client('producer')
@@ -339,6 +341,7 @@ export const transactions: readonly Scenario[] = [
   },
   {
     name: 'the old and the new protocol mixed by one producer',
+    usesNewTransactions: true,
     async run(world) {
       const topic = await world.topic('topic')
       const client = await world.client('producer')
@@ -363,6 +366,7 @@ export const transactions: readonly Scenario[] = [
   },
   {
     name: 'a newer producer fences the older one, with a transaction open and without',
+    usesNewTransactions: true,
     async run(world) {
       const topic = await world.topic('topic')
       for (const version of world.versions(InitProducerId)) {
@@ -390,6 +394,7 @@ export const transactions: readonly Scenario[] = [
   },
   {
     name: 'records of producers: sequences, epochs, and transactions that are not open',
+    usesNewTransactions: true,
     async run(world) {
       const topic = await world.topic('topic')
       const client = await world.client('producer')
@@ -430,6 +435,7 @@ export const transactions: readonly Scenario[] = [
   },
   {
     name: 'what readers of committed records get: last stable offsets, aborted transactions',
+    usesNewTransactions: true,
     async run(world) {
       const topic = await world.topic('topic', 1)
       const client = await world.client('producer')
@@ -474,6 +480,7 @@ export const transactions: readonly Scenario[] = [
   },
   {
     name: 'offsets in transactions: pending, committed, aborted, refused',
+    usesNewTransactions: true,
     async run(world) {
       const topic = await world.topic('topic')
       const client = await world.client('producer')
@@ -561,6 +568,7 @@ export const transactions: readonly Scenario[] = [
   },
   {
     name: 'transactions are listed by state, producer, duration and pattern, in every version',
+    usesNewTransactions: true,
     async run(world) {
       const topic = await world.topic('topic')
       const client = await world.client('producer')
@@ -623,6 +631,7 @@ export const transactions: readonly Scenario[] = [
   },
   {
     name: 'markers written from outside, as by kafka-transactions abort, in every version',
+    usesNewTransactions: true,
     async run(world) {
       const topic = await world.topic('topic')
       const client = await world.client('producer')
@@ -678,6 +687,7 @@ export const transactions: readonly Scenario[] = [
   },
   {
     name: 'a transaction that takes too long is aborted and its producer fenced',
+    usesNewTransactions: true,
     async run(world) {
       const topic = await world.topic('topic')
       const client = await world.client('producer')
@@ -702,6 +712,60 @@ export const transactions: readonly Scenario[] = [
         await initProducer(client, transactionalId, {})
         await look(world, transactionalId, topic)
       }
+    },
+  },
+  {
+    name: 'producers of the old protocol only: fenced, timed out, with offsets, mixed into a group',
+    async run(world) {
+      const topic = await world.topic('topic')
+      const client = await world.client('producer')
+      const fenced = await openProducer(client, world.name('fenced'))
+      await addPartitions(client, fenced, topic.name, [0])
+      await produceIn(client, fenced, topic, 0, 11)
+      const newer = { ...fenced, ...(await initProducer(client, fenced.transactionalId, { version: 4 })) }
+      await look(world, fenced.transactionalId, topic)
+      await produceIn(client, fenced, topic, 1, 11)
+      await addPartitions(client, fenced, topic.name, [0])
+      for (const version of [0, 1, 2, 3, 4]) await endTransaction(client, fenced, true, version)
+      for (const version of [3, 4])
+        await initProducer(client, fenced.transactionalId, {
+          version,
+          producerId: fenced.producerId,
+          producerEpoch: fenced.producerEpoch,
+        })
+      const groupId = world.name('group')
+      const now = { ...fenced, producerId: newer.producerId, producerEpoch: newer.producerEpoch }
+      await client.ask(AddOffsetsToTxn, 3, { ...now, groupId })
+      await client.ask(TxnOffsetCommit, 3, {
+        ...now,
+        groupId,
+        memberId: '',
+        generationIdOrMemberEpoch: -1,
+        topics: [{ name: topic.name, partitions: [{ partitionIndex: 0, committedOffset: 5n, committedMetadata: '' }] }],
+      })
+      const wanted = [{ name: topic.name, topicId: topic.id, partitionIndexes: [0, 1] }]
+      for (const requireStable of [false, true])
+        await client.ask(OffsetFetch, 9, fetchRequest(groupId, wanted, { requireStable }))
+      await look(world, now.transactionalId, topic)
+      await endTransaction(client, now, true, 3)
+      await untilEnded(world, now.transactionalId)
+      await client.ask(OffsetFetch, 9, fetchRequest(groupId, wanted, { requireStable: true }))
+      await look(world, now.transactionalId, topic)
+      const slowId = world.name('slow')
+      const { producerId, producerEpoch } = await initProducer(client, slowId, { transactionTimeoutMs: 100 })
+      const slow = { transactionalId: slowId, producerId, producerEpoch }
+      await addPartitions(client, slow, topic.name, [0, 1])
+      await client.askUntil(
+        DescribeTransactions,
+        0,
+        { transactionalIds: [slowId] },
+        ({ transactionStates }) => transactionStates[0]!.transactionState === 'CompleteAbort',
+      )
+      await look(world, slowId, topic)
+      await endTransaction(client, slow, true, 3)
+      await initProducer(client, slowId, { version: 4, producerId, producerEpoch })
+      await initProducer(client, slowId, {})
+      await look(world, slowId, topic)
     },
   },
 ]

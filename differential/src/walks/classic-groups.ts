@@ -258,7 +258,8 @@ export class ClassicGroupsWalker implements Walker {
       const { joining, syncing } = actor
       if (joining !== null && (await joining.pending.settleIfAnswered())) {
         actor.joining = null
-        this.#joined(actor, joining.groupId, await joining.pending.answer())
+        const answer = await joining.pending.outcome()
+        if (typeof answer !== 'string') this.#joined(actor, joining.groupId, answer)
       }
       if (syncing !== null && (await syncing.settleIfAnswered())) actor.syncing = null
     }
