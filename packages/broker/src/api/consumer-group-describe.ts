@@ -6,6 +6,7 @@ import {
 } from '../coordinators/groups/consumer/describe-consumer-group.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
+import { askForEach, itself } from './ask-for-each.ts'
 import { GROUP_OPERATIONS } from './authorized-operations.ts'
 import { servesConsumerGroups } from './consumer-group-protocol.ts'
 import { refusalCode } from './coordinator-refusal.ts'
@@ -13,7 +14,7 @@ import { refusalCode } from './coordinator-refusal.ts'
 export const consumerGroupDescribe = handler(ConsumerGroupDescribe, async (request, context) => {
   const { groupIds, includeAuthorizedOperations } = request
   const groups = servesConsumerGroups(context.broker)
-    ? await Promise.all(groupIds.map((groupId) => describe(groupId, context)))
+    ? await askForEach(groupIds, itself, context.broker.clock, (groupId) => describe(groupId, context))
     : groupIds.map((groupId) => undescribedConsumerGroup(groupId, ErrorCode.UNSUPPORTED_VERSION))
   return {
     throttleTimeMs: 0,

@@ -3,13 +3,14 @@ import { DeleteGroups } from '@millrace/protocol'
 import { deleteGroup as deleteGroupOf } from '../coordinators/groups/delete-groups.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
+import { askForEach, itself } from './ask-for-each.ts'
 import { refusalCode } from './coordinator-refusal.ts'
 
 export const deleteGroups = handler(DeleteGroups, async (request, context) => {
-  const groupIds = [...new Set(request.groupsNames)]
-  const results = await Promise.all(
-    groupIds.map(async (groupId) => ({ groupId, errorCode: await deleteGroup(groupId, context) })),
-  )
+  const results = await askForEach(request.groupsNames, itself, context.broker.clock, async (groupId) => ({
+    groupId,
+    errorCode: await deleteGroup(groupId, context),
+  }))
   return { throttleTimeMs: 0, results }
 })
 

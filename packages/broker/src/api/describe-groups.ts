@@ -4,11 +4,12 @@ import { describeGroup, undescribed } from '../coordinators/groups/describe-grou
 import type { DescribedGroup } from '../coordinators/groups/classic/describe-classic.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
+import { askForEach, itself } from './ask-for-each.ts'
 import { GROUP_OPERATIONS } from './authorized-operations.ts'
 import { refusalCode } from './coordinator-refusal.ts'
 
 export const describeGroups = handler(DescribeGroups, async (request, context) => {
-  const groups = await Promise.all(request.groups.map((groupId) => describe(groupId, context)))
+  const groups = await askForEach(request.groups, itself, context.broker.clock, (groupId) => describe(groupId, context))
   if (!request.includeAuthorizedOperations) return { groups }
   return {
     groups: groups.map((group) =>

@@ -1,5 +1,5 @@
 /** The idempotent and transactional producers a partition remembers (KIP-664). */
-import { DescribeProducers, ErrorCode, KafkaError, type ResponseInput } from '@millrace/protocol'
+import { DescribeProducers, ErrorCode, KafkaError, type Request, type ResponseInput } from '@millrace/protocol'
 import { topicNameProblem } from '../controller/topic-names.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
@@ -8,11 +8,22 @@ type PartitionAnswer = ResponseInput<typeof DescribeProducers>['topics'][number]
 
 export const describeProducers = handler(DescribeProducers, (request, context) => ({
   throttleTimeMs: 0,
-  topics: request.topics.map(({ name, partitionIndexes }) => ({
+  topics: partitionsByTopic(request).map(([name, indexes]) => ({
     name,
-    partitions: partitionIndexes.map((index) => describe(name, index, context)),
+    partitions: Array.from(indexes, (index) => describe(name, index, context)),
   })),
 }))
+
+/** Each once: a partition may remember many producers, and the answer must not be larger than what the broker holds. */
+function partitionsByTopic({ topics }: Request<typeof DescribeProducers>): [topic: string, indexes: Set<number>][] {
+  const byTopic = new Map<string, Set<number>>()
+  for (const { name, partitionIndexes } of topics) {
+    const indexes = byTopic.get(name)
+    if (indexes === undefined) byTopic.set(name, new Set(partitionIndexes))
+    else for (const index of partitionIndexes) indexes.add(index)
+  }
+  return [...byTopic]
+}
 
 function describe(topic: string, partitionIndex: number, context: RequestContext): PartitionAnswer {
   const problem = topicNameProblem(topic)

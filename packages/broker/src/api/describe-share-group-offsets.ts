@@ -1,13 +1,17 @@
 /** Where share groups begin to read (KIP-932); with their lag since version 1 (KIP-1226). */
 import { DescribeShareGroupOffsets, ErrorCode, KafkaError } from '@millrace/protocol'
 import { handler } from '../server/handler.ts'
+import { askForEach } from './ask-for-each.ts'
 import { refusalCode } from './coordinator-refusal.ts'
 import { servesShareGroups } from './share-group-protocol.ts'
 
 export const describeShareGroupOffsets = handler(DescribeShareGroupOffsets, async (request, context) => ({
   throttleTimeMs: 0,
-  groups: await Promise.all(
-    request.groups.map(async (group) => {
+  groups: await askForEach(
+    request.groups,
+    ({ groupId }) => groupId,
+    context.broker.clock,
+    async (group) => {
       const { groupId } = group
       if (!servesShareGroups(context.broker)) return { groupId, topics: [], errorCode: ErrorCode.UNSUPPORTED_VERSION }
       try {
@@ -16,6 +20,6 @@ export const describeShareGroupOffsets = handler(DescribeShareGroupOffsets, asyn
         const errorMessage = error instanceof KafkaError ? error.message : null
         return { groupId, topics: [], errorCode: refusalCode(error, context), errorMessage }
       }
-    }),
+    },
   ),
 }))

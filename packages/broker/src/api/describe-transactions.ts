@@ -2,16 +2,15 @@
 import { DescribeTransactions, ErrorCode, type ResponseInput } from '@millrace/protocol'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
+import { askForEach, itself } from './ask-for-each.ts'
 import { orRefused } from './producer-errors.ts'
 
 type TransactionAnswer = ResponseInput<typeof DescribeTransactions>['transactionStates'][number]
 
 export const describeTransactions = handler(DescribeTransactions, async (request, context) => ({
   throttleTimeMs: 0,
-  transactionStates: await Promise.all(
-    request.transactionalIds.map((transactionalId) =>
-      orRefused(describe(transactionalId, context), (errorCode) => unknown(transactionalId, errorCode)),
-    ),
+  transactionStates: await askForEach(request.transactionalIds, itself, context.broker.clock, (transactionalId) =>
+    orRefused(describe(transactionalId, context), (errorCode) => unknown(transactionalId, errorCode)),
   ),
 }))
 

@@ -10,6 +10,7 @@ import {
 } from '../coordinators/groups/offsets/fetch-offsets.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
+import { askForEach } from './ask-for-each.ts'
 import { refusalCode } from './coordinator-refusal.ts'
 
 const firstVersionOfCoordinator = 1
@@ -24,10 +25,19 @@ type FetchedPartition = TopicAnswers[number]['partitions'][number]
 export const offsetFetch = handler(OffsetFetch, async (request, context) => {
   const { requireStable } = request
   if (context.version >= firstVersionWithGroups)
-    return { groups: await Promise.all(request.groups.map((group) => fetchGroup(group, requireStable, context))) }
+    return {
+      groups: await askForEach(request.groups, question, context.broker.clock, (group) =>
+        fetchGroup(group, requireStable, context),
+      ),
+    }
   const answer = await fetchGroup(groupOf(request), requireStable, context)
   return withOneGroup(context.version >= firstVersionOfCoordinator ? answer : withMissingRefused(answer))
 })
+
+/** All that a group has committed, or some of it: either is told once. */
+function question({ groupId, topics }: FetchedGroup): string {
+  return topics === null ? `all ${groupId}` : `some ${groupId}`
+}
 
 /** The one group of older requests. */
 function groupOf({ groupId, topics }: Request<typeof OffsetFetch>): FetchedGroup {

@@ -3,6 +3,7 @@ import { ErrorCode, KafkaError, ShareGroupDescribe } from '@millrace/protocol'
 import type { DescribedShareGroup } from '../coordinators/groups/share/share-groups.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
+import { askForEach, itself } from './ask-for-each.ts'
 import { GROUP_OPERATIONS } from './authorized-operations.ts'
 import { refusalCode } from './coordinator-refusal.ts'
 import { servesShareGroups } from './share-group-protocol.ts'
@@ -10,7 +11,7 @@ import { servesShareGroups } from './share-group-protocol.ts'
 export const shareGroupDescribe = handler(ShareGroupDescribe, async (request, context) => {
   const { groupIds, includeAuthorizedOperations } = request
   const groups = servesShareGroups(context.broker)
-    ? await Promise.all(groupIds.map((groupId) => describe(groupId, context)))
+    ? await askForEach(groupIds, itself, context.broker.clock, (groupId) => describe(groupId, context))
     : groupIds.map((groupId) => undescribed(groupId, ErrorCode.UNSUPPORTED_VERSION))
   return {
     throttleTimeMs: 0,

@@ -42,7 +42,7 @@ export class TopicResults {
     const key = this.#keyedBy === 'name' ? name : topicId
     const known = this.#byKey.get(key)
     if (known === undefined) this.#byKey.set(key, { name, topicId, partitions: [...partitions] })
-    else known.partitions.push(...partitions)
+    else for (const one of partitions) known.partitions.push(one)
   }
 
   /** The same code for all of these. */

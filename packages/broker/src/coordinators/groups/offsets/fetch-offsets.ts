@@ -34,12 +34,13 @@ export function fetchOffsets(
     requireStable && offsets.pending.has(groupId, topic, partition)
   if (topics === null) return { groupId, topics: isKnown ? allTopics(offsets, groupId, isUnstable) : [] }
   const byTopic = isKnown ? offsets.committed.ofGroup(groupId) : undefined
+  const told = new Map<string, Set<number>>()
   return {
     groupId,
     topics: topics.map(({ name, topicId, partitionIndexes }) => ({
       name,
       topicId,
-      partitions: partitionIndexes.map((partition) => {
+      partitions: firstNamed(told, name, partitionIndexes).map((partition) => {
         if (isUnstable(name, partition)) return nothingCommitted(partition, ErrorCode.UNSTABLE_OFFSET_COMMIT)
         const committed = byTopic?.get(name)?.get(partition)
         return committed === undefined || isOfAnotherTopic(committed, topicId)
@@ -50,10 +51,22 @@ export function fetchOffsets(
   }
 }
 
+/**
+ * Those that were not named before. A partition is told once: with its metadata, the answer to who names it again and again would be a thousand
+ * times as large as the request.
+ */
+function firstNamed(told: Map<string, Set<number>>, topic: string, partitions: readonly number[]): number[] {
+  let known = told.get(topic)
+  if (known === undefined) told.set(topic, (known = new Set()))
+  return partitions.filter((partition) => known.size < known.add(partition).size)
+}
+
 /** A group that does not exist has committed nothing. */
 function checkFetch(groups: Groups, { groupId, memberId, memberEpoch }: FetchedGroup): boolean {
+  const group = groups.get(groupId)
+  if (group === undefined) return false
   try {
-    groups.find(groupId).checkOffsetFetch(memberId, memberEpoch)
+    group.checkOffsetFetch(memberId, memberEpoch)
     return true
   } catch (error) {
     if (error instanceof KafkaError && error.code === ErrorCode.GROUP_ID_NOT_FOUND) return false
