@@ -1,5 +1,7 @@
 /** Coordinator records as batches for the log, and back. */
 import {
+  ErrorCode,
+  KafkaError,
   openRecords,
   RecordBatchBuilder,
   recordTypeOf,
@@ -21,6 +23,26 @@ export function encodeRecord({ type, key, value, valueVersion }: CoordinatorReco
   const version = valueVersion ?? type.writes
   if (version === null) throw new Error(`${type.name} is only read, or deleted`)
   return { key: encodedKey, value: type.encodeValue(value as never, version) }
+}
+
+/**
+ * What cannot be one batch of `maxBytes` is not encoded to its end: a million records take seconds.
+ * @throws KafkaError RECORD_LIST_TOO_LARGE.
+ */
+export function encodeRecords(records: readonly CoordinatorRecord[], maxBytes: number): EncodedRecord[] {
+  const encoded: EncodedRecord[] = []
+  let sizeBytes = 0
+  for (const record of records) {
+    const one = encodeRecord(record)
+    sizeBytes += one.key.length + (one.value?.length ?? 0)
+    if (sizeBytes > maxBytes)
+      throw new KafkaError(
+        ErrorCode.RECORD_LIST_TOO_LARGE,
+        `${records.length} records for a coordinator's log take more than the ${maxBytes} bytes of a batch`,
+      )
+    encoded.push(one)
+  }
+  return encoded
 }
 
 /**

@@ -13,7 +13,7 @@ import { validateRecords, type ValidatedBatches } from '@millrace/storage'
 import type { MetadataImage } from '../../metadata/image.ts'
 import type { Partition, PartitionAppend } from '../../partitions/partition.ts'
 import { toCoordinatorError } from './append-errors.ts'
-import { buildBatches, decodeRecord, encodeRecord } from './coordinator-batch.ts'
+import { buildBatches, decodeRecord, encodeRecords } from './coordinator-batch.ts'
 import type { CoordinatorShard, ShardContext, TransactionResult } from './coordinator-shard.ts'
 import type { Decision, ProducerIdentity } from './decision.ts'
 import { loadShard } from './load-shard.ts'
@@ -189,7 +189,7 @@ export class ShardHost<S extends CoordinatorShard> {
   #append({ records, replays = true, isAtomic = true, transaction, verification }: Decision<unknown>): void {
     const { clock, compression } = this.#options
     const { maxMessageBytes } = this.partition.log.config
-    const encoded = records.map(encodeRecord)
+    const encoded = encodeRecords(records, isAtomic && compression() === 0 ? maxMessageBytes : Infinity)
     const batches = buildBatches(
       encoded,
       { timestamp: BigInt(clock.now()), compression: compression(), transaction },
