@@ -3,7 +3,9 @@
  * transactional id from version 2 (KIP-1152).
  */
 import { ErrorCode, KafkaError, ListTransactions, type Request, type ResponseInput } from '@millrace/protocol'
-import { loadRegexEngine } from '../coordinators/groups/consumer/regex-engine.ts'
+import type { Clock } from '@millrace/runtime'
+import { TimeSlice } from '../controller/time-slice.ts'
+import { loadRegexEngine, type TopicPattern } from '../coordinators/groups/consumer/regex-engine.ts'
 import type { Transaction } from '../coordinators/transactions/transaction.ts'
 import { isStateName } from '../coordinators/transactions/transaction-state.ts'
 import { handler } from '../server/handler.ts'
@@ -30,12 +32,12 @@ async function list(request: Request<typeof ListTransactions>, { broker }: Reque
   const producerIds = new Set(producerIdFilters)
   const nowMs = broker.clock.now()
   // One without a transaction has no start and so counts as having taken for ever, as in Kafka.
-  const matches = ({ transactionalId, state, producerId, startMs }: Transaction): boolean =>
+  const matches = ({ state, producerId, startMs }: Transaction): boolean =>
     (producerIds.size === 0 || producerIds.has(producerId)) &&
     (states.size === 0 || states.has(state)) &&
-    (durationFilter < 0n || BigInt(nowMs - startMs) > durationFilter) &&
-    (pattern === null || pattern.matches(transactionalId))
-  const found = await broker.coordinators.transactions.list(matches)
+    (durationFilter < 0n || BigInt(nowMs - startMs) > durationFilter)
+  const listed = await broker.coordinators.transactions.list(matches)
+  const found = pattern === null ? listed : await named(listed, pattern, broker.clock)
   return {
     throttleTimeMs: 0,
     errorCode: ErrorCode.NONE,
@@ -46,4 +48,15 @@ async function list(request: Request<typeof ListTransactions>, { broker }: Reque
       transactionState,
     })),
   }
+}
+
+/** In slices: the expression may be a dear one, and the ids long. */
+async function named(listed: readonly Transaction[], pattern: TopicPattern, clock: Clock): Promise<Transaction[]> {
+  const slice = new TimeSlice(clock)
+  const found: Transaction[] = []
+  for (const transaction of listed) {
+    if (pattern.matches(transaction.transactionalId)) found.push(transaction)
+    if (slice.isOver) await slice.nextTurn()
+  }
+  return found
 }

@@ -31,6 +31,15 @@ test('an expression that would be too large is refused before it is compiled', (
       () => engine.compile(regex),
       (error) => error instanceof KafkaError && error.code === ErrorCode.INVALID_REGULAR_EXPRESSION,
     )
-  engine.compile('a{1000}'.repeat(10))
+  engine.compile('a{1000}'.repeat(2))
   for (const open of ['[', '\\p{', '\\Q', '{1', '(', '[[:alpha:]']) assert.ok(expandedSize(open.repeat(8000)) > 0)
+})
+
+test('an expression is refused when a name would be matched too slowly', () => {
+  assert.throws(
+    () => engine.compile('(((a?)(b?)(c?))?){1000}'),
+    (error) => error instanceof KafkaError && error.code === ErrorCode.INVALID_REGULAR_EXPRESSION,
+  )
+  const names = Array.from({ length: 100 }, (_, at) => `team-${at}.orders.v${at}`)
+  assert.ok(engine.compile(names.join('|')).matches('team-99.orders.v99'))
 })

@@ -5,8 +5,10 @@
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import { expandedSize } from './regex-size.ts'
 
-/** Of what one expression may compile to. A name is matched in time that grows with it. */
+/** Of what one expression may compile to, as estimated before it is compiled: that alone takes a tenth of a second. */
 const mostExpandedSize = 20_000
+/** Of what it has compiled to. At worst, a name of 249 characters is matched in a tenth of a millisecond for each of these. */
+const mostInstructions = 3000
 
 export interface TopicPattern {
   /** The whole name. */
@@ -25,6 +27,7 @@ export async function loadRegexEngine(): Promise<RegexEngine> {
       if (expandedSize(regex) > mostExpandedSize) throw invalid(regex, 'expression is too large')
       try {
         const pattern = RE2JS.compile(regex)
+        if (pattern.programSize() > mostInstructions) throw invalid(regex, 'expression is too large')
         return { matches: (topic) => pattern.matches(topic) }
       } catch (error) {
         if (!(error instanceof RE2JSException)) throw error
