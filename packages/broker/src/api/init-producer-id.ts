@@ -4,6 +4,7 @@
  */
 import { ErrorCode, InitProducerId, type Request } from '@millrace/protocol'
 import type { IdentityAnswer } from '../coordinators/transactions/transaction-coordinator.ts'
+import { checkIdLength } from '../coordinators/client-ids.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
 import { fencedFor, orRefused } from './producer-errors.ts'
@@ -22,6 +23,7 @@ async function identify(request: Request<typeof InitProducerId>, { broker }: Req
   if (transactionalId === null)
     return { errorCode: ErrorCode.NONE, producerId: await broker.producerIds.next(), producerEpoch: 0 }
   if (transactionalId === '') return refused(ErrorCode.INVALID_REQUEST)
+  checkIdLength(transactionalId)
   return broker.coordinators.transactions.initProducerId({
     transactionalId,
     timeoutMs,

@@ -1,5 +1,6 @@
 /** What the APIs of the share coordinator have in common: one question for each share partition, each answered for itself. */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
+import { longestIdLength } from '../coordinators/client-ids.ts'
 import type { SharePartitionKey } from '../coordinators/share-partition-key.ts'
 import type { RequestContext } from '../server/request-context.ts'
 
@@ -14,7 +15,7 @@ interface Outcome {
   readonly errorMessage: string | null
 }
 
-/** `unknown` stands in for what a failed question does not tell. A request that names nothing, or no group, is answered with nothing. */
+/** `unknown` stands in for what a failed question does not tell. A request that names nothing, or no group that could be, is answered with nothing. */
 export async function answerEach<P extends { readonly partition: number }, A extends object>(
   request: StateRequest<P>,
   context: RequestContext,
@@ -22,7 +23,12 @@ export async function answerEach<P extends { readonly partition: number }, A ext
   unknown: A,
 ): Promise<{ topicId: string; partitions: (A & Outcome)[] }[]> {
   const { groupId, topics } = request
-  if (groupId.trim() === '' || topics.some(({ partitions }) => partitions.length === 0)) return []
+  if (
+    groupId.trim() === '' ||
+    groupId.length > longestIdLength ||
+    topics.some(({ partitions }) => partitions.length === 0)
+  )
+    return []
   return Promise.all(
     topics.map(async ({ topicId, partitions }) => ({
       topicId,

@@ -32,6 +32,7 @@ import { ClassicSessions } from './classic-sessions.ts'
 import { ClassicSyncs } from './classic-syncs.ts'
 import { nothing, type Consequence } from './consequence.ts'
 import { classicGroupOf } from './group-metadata.ts'
+import { checkProtocols } from './protocol-choice.ts'
 
 /** Groups of another type that have members of the classic protocol. Each throws KafkaError with the code of the answer. */
 export interface ClassicProtocolServer {
@@ -99,7 +100,9 @@ export class ClassicGroups implements GroupPart {
     }
   }
 
+  /** @throws KafkaError with the code of the answer. */
   join(request: JoinRequest, client: GroupClient): Decision<JoinAnswer> {
+    checkProtocols(request.protocols)
     const group = this.#context.groups.get(request.groupId)
     if (group === undefined || group.type === 'classic') return this.#joins.join(group, request, client)
     const server = this.#servers.get(group.type)

@@ -267,3 +267,16 @@ test('no more members than group.max.size', async () => {
     [undefined, undefined, 'GROUP_MAX_SIZE_REACHED'],
   )
 })
+
+test('ids are given out without end, but only the last ten thousand of a group are remembered', async () => {
+  const under = new GroupShardUnderTest()
+  const first = new ClassicClient(under)
+  first.join()
+  await under.time.advance(0)
+  for (let count = 0; count < 10_000; count++) new ClassicClient(under).join()
+  await under.time.advance(0)
+  assert.equal(groupOf(under).pendingJoins.size, 10_000)
+  const late = first.join()
+  await under.time.advance(0)
+  assert.equal(late.error, 'UNKNOWN_MEMBER_ID')
+})

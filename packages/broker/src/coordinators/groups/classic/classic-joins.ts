@@ -1,5 +1,6 @@
 /** JoinGroup to classic groups. Source: Kafka's GroupMetadataManager.classicGroupJoinToClassicGroup. */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
+import { checkIdLength, longestIdLength } from '../../client-ids.ts'
 import { answer, type Decision } from '../../runtime/decision.ts'
 import type { Group } from '../group.ts'
 import type { GroupClient, GroupShardContext } from '../group-part.ts'
@@ -17,6 +18,8 @@ import { replaceStaticMember } from './static-members.ts'
 export const firstVersionWithIdRequired = 4
 /** A new member that waits cannot be seen to be gone. After so long it is taken to be, and has to come again. */
 const newMemberTimeoutMs = 5 * 60 * 1000
+/** Of a group: ids cost who asks for them nothing, and are kept for a session's time, up to half an hour. */
+const mostPendingJoins = 10_000
 
 export class ClassicJoins {
   readonly #context: GroupShardContext
@@ -40,6 +43,7 @@ export class ClassicJoins {
 
   /** The group is in the log before anybody joins it. */
   #create(replaced: Group | undefined, request: JoinRequest, client: GroupClient): Decision<JoinAnswer> {
+    checkIdLength(request.groupId, ErrorCode.INVALID_GROUP_ID)
     const { shard } = this.#context
     const { promise, resolve } = Promise.withResolvers<JoinAnswer>()
     return {
@@ -84,7 +88,11 @@ export class ClassicJoins {
 
   #joinNew(group: ClassicGroup, request: JoinRequest, client: GroupClient): Decision<JoinAnswer> {
     const { groupInstanceId, sessionTimeoutMs } = request
-    const memberId = newMemberId(groupInstanceId ?? client.clientId, this.#context.shard.random)
+    checkIdLength(groupInstanceId)
+    const memberId = newMemberId(
+      (groupInstanceId ?? client.clientId).slice(0, longestIdLength),
+      this.#context.shard.random,
+    )
     if (groupInstanceId !== null) {
       const current = group.staticMemberId(groupInstanceId)
       if (current === undefined) return this.#add(group, memberId, request, client)
@@ -92,9 +100,17 @@ export class ClassicJoins {
       return replaceStaticMember(services, { group, oldMemberId: current, newMemberId: memberId, request, client })
     }
     if (client.apiVersion < firstVersionWithIdRequired) return this.#add(group, memberId, request, client)
+    if (group.pendingJoins.size >= mostPendingJoins) this.#forgetOldestPending(group)
     group.pendingJoins.add(memberId)
     this.#sessions.start(group, memberId, sessionTimeoutMs)
     return refused(ErrorCode.MEMBER_ID_REQUIRED, memberId)
+  }
+
+  /** If it comes after all it is given another id. */
+  #forgetOldestPending(group: ClassicGroup): void {
+    const [oldest] = group.pendingJoins
+    group.remove(oldest!)
+    this.#sessions.end(group, oldest!)
   }
 
   #joinKnown(group: ClassicGroup, request: JoinRequest, client: GroupClient): Decision<JoinAnswer> {

@@ -1,5 +1,22 @@
 /** How the members of a group agree on one of their protocols (assignors). Source: Kafka's ClassicGroup.selectProtocol. */
+import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { ClassicMember, MemberProtocol } from './classic-member.ts'
+
+/** Members have a few; a million would be counted for seconds. */
+const mostProtocols = 1000
+/** Of all protocols of a member. The group's record holds those of one protocol and of all members, in a batch of about 1 MiB by default. */
+const mostProtocolBytes = 16 << 20
+
+/** @throws KafkaError INVALID_REQUEST for more than a group could ever use, but the broker would have to keep while the member waits. */
+export function checkProtocols(protocols: readonly MemberProtocol[]): void {
+  let sizeBytes = 0
+  for (const { name, metadata } of protocols) sizeBytes += name.length + metadata.length
+  if (protocols.length > mostProtocols || sizeBytes > mostProtocolBytes)
+    throw new KafkaError(
+      ErrorCode.INVALID_REQUEST,
+      `a member has ${protocols.length} protocols of ${sizeBytes} bytes; ${mostProtocols} of ${mostProtocolBytes} are the most`,
+    )
+}
 
 /** How many members support each protocol, however often one names it. */
 export class ProtocolCounts {

@@ -6,6 +6,7 @@ import {
   type Request,
   type ResponseInput,
 } from '@millrace/protocol'
+import { checkIdLength } from '../../client-ids.ts'
 import type { Assignor } from '../assignors/assignor.ts'
 import { leavingEpoch, leavingForAWhileEpoch } from './consumer-member.ts'
 
@@ -27,6 +28,7 @@ export function checkHeartbeatRequest(
   refuseEmpty(request.groupId, "GroupId can't be empty.")
   refuseEmpty(request.instanceId, "InstanceId can't be empty.")
   refuseEmpty(request.rackId, "RackId can't be empty.")
+  for (const id of [request.memberId, request.groupId, request.instanceId, request.rackId]) checkIdLength(id)
   if (memberEpoch === 0) checkJoin(request)
   else if (memberEpoch === leavingForAWhileEpoch) {
     if (request.instanceId === null) throw invalid("InstanceId can't be null.")

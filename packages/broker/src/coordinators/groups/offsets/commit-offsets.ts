@@ -7,6 +7,7 @@ import {
   type Request,
   type TxnOffsetCommit,
 } from '@millrace/protocol'
+import { checkIdLength } from '../../client-ids.ts'
 import type { CoordinatorRecord, Decision } from '../../runtime/decision.ts'
 import { ClassicGroup } from '../classic/classic-group.ts'
 import type { ClassicSessions } from '../classic/classic-sessions.ts'
@@ -110,6 +111,7 @@ function checkCommitter(
 ): PartitionCommitCheck | null {
   const group = groups.get(groupId)
   if (group !== undefined) return group.checkOffsetCommit(committer)
+  checkIdLength(groupId, ErrorCode.INVALID_GROUP_ID)
   // An administrator, or a consumer that assigns partitions to itself: replay makes a simple group for it.
   if (committer.generationOrEpoch < 0) return null
   if (!committer.isTransactional && committer.apiVersion >= firstVersionWithGroupNotFound)
