@@ -1,6 +1,6 @@
 /** Requests that ask about many things, each by its name. */
 import type { Clock } from '@millrace/runtime'
-import { TimeSlice } from '../controller/time-slice.ts'
+import { TimeSlice } from '@millrace/runtime'
 
 /**
  * The answers to `ask`, in order, of the items with different keys: who names a large group ten thousand times is told of it once, as the answer

@@ -4,7 +4,7 @@
  */
 import { ErrorCode, KafkaError, ListTransactions, type Request, type ResponseInput } from '@millrace/protocol'
 import type { Clock } from '@millrace/runtime'
-import { TimeSlice } from '../controller/time-slice.ts'
+import { TimeSlice } from '@millrace/runtime'
 import { loadRegexEngine, type TopicPattern } from '../coordinators/groups/consumer/regex-engine.ts'
 import type { Transaction } from '../coordinators/transactions/transaction.ts'
 import { isStateName } from '../coordinators/transactions/transaction-state.ts'
