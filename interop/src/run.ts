@@ -3,7 +3,6 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { brokerProperties } from './broker-properties.ts'
-import { advertisedApis } from './brokers/api-versions-probe.ts'
 import { cacheRoot, repositoryRoot } from './cache.ts'
 import { exitOnSignals } from './command.ts'
 import { checkAdmin } from './checks/admin.ts'
@@ -48,10 +47,8 @@ async function runChecks(options: Options, report: Report, directory: string): P
   await broker.ready()
   const scratchDirectory = join(directory, 'scratch')
   mkdirSync(scratchDirectory)
-  const apis = await advertisedApis(broker.host, broker.port)
   const context: Context = {
     broker,
-    apis,
     report,
     written: [],
     corpusStartMs: Date.now() - 3_600_000,

@@ -1,4 +1,4 @@
-// Asking a port whether a Kafka broker answers there, and which APIs it has.
+// Asking a port whether a Kafka broker answers there.
 import { connect } from 'node:net'
 
 /** ApiVersions v0, correlation id 1, no client id: the one request that every broker answers at any time. */
@@ -27,13 +27,4 @@ function askApiVersions(host: string, port: number, timeoutMs: number): Promise<
 /** Whether an ApiVersions request to this address is answered now. */
 export async function answersApiVersions(host: string, port: number, timeoutMs = 2000): Promise<boolean> {
   return (await askApiVersions(host, port, timeoutMs)) !== null
-}
-
-/** Keys of the APIs that the broker advertises. @throws Error when it does not answer. */
-export async function advertisedApis(host: string, port: number): Promise<ReadonlySet<number>> {
-  const frame = await askApiVersions(host, port, 5000)
-  if (frame === null) throw new Error(`${host}:${port} does not answer ApiVersions`)
-  // correlation id, error code, count, then key, oldest and newest version of each
-  const count = frame.readInt32BE(6)
-  return new Set(Array.from({ length: count }, (_, i) => frame.readInt16BE(10 + i * 6)))
 }

@@ -16,8 +16,6 @@ export interface WrittenPartition {
 
 export interface Context {
   readonly broker: RunningBroker
-  /** Keys of the APIs that the broker advertises. */
-  readonly apis: ReadonlySet<number>
   readonly report: Report
   readonly written: WrittenPartition[]
   /** Timestamp of the first record of every corpus: an hour ago, so that retention keeps it. */

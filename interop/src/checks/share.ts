@@ -11,6 +11,8 @@ const topic = 'share'
 const group = 'share-group'
 const count = 20
 const lockMs = 3000
+/** group.share.delivery.count.limit */
+const deliveryLimit = 5
 
 /** [partition, offset, value, delivery count] */
 type Delivered = readonly [number, number, string, number]
@@ -150,6 +152,19 @@ export async function checkShareGroups({ broker, report }: Context, observer: Ob
       }, 20_000)
       for (const offset of offsetsOf(held)) expectEqual(got.get(offset), 2, `deliveries of ${offset}`)
       return `${held.length} records`
+    })
+    await check('a record is given up after five deliveries', async () => {
+      const offsets = await fill()
+      const deliveries = new Map<number, number[]>(offsets.map((offset) => [offset, []]))
+      // Towards the end the broker delivers fewer at a time.
+      await eventually(async () => {
+        const records = (await third.process.call('sharePoll', { timeoutMs: 100 })) as Delivered[]
+        for (const [, offset, , count] of records) deliveries.get(offset)!.push(count)
+        if (records.length > 0) await third.acknowledge(records, () => 'RELEASE')
+        const counts = Array.from({ length: deliveryLimit }, (_, i) => i + 1)
+        for (const [offset, told] of deliveries) expectEqual(told, counts, `delivery counts of ${offset}`)
+      }, 20_000)
+      await third.expectNothing()
     })
     await third.process.call('shareLeave')
   } finally {

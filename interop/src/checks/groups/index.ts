@@ -1,11 +1,15 @@
 // Consumer groups of every client, several at a time: their members mostly wait.
 import type { Membership } from '../../clients/foreign-client.ts'
+import { java } from '../../clients/java.ts'
 import { inParallel } from '../../in-parallel.ts'
 import { topicPart, type Context, type OpenClient } from '../context.ts'
 import type { Observer } from '../observer.ts'
+import { checkMigration, checkMixedGroup } from './mixed.ts'
 import { checkGroup } from './walk.ts'
 
 const atOnce = 4
+const range: Membership = { protocol: 'classic', assignor: 'range' }
+const uniform: Membership = { protocol: 'consumer', assignor: 'uniform' }
 
 const labelOf = ({ protocol, assignor, pattern }: Membership) =>
   `${protocol} group, ${assignor}${pattern === true ? ', pattern' : ''}`
@@ -20,5 +24,14 @@ export async function checkGroups(context: Context, clients: readonly OpenClient
         checkGroup(report, label, { client, membership, bootstrap: context.broker.bootstrap, observer, name })
     }),
   )
-  await inParallel(walks, atOnce)
+  const part = () => ({ ...context, report: context.report.part() })
+  const mixed = [range, uniform].map((membership) => {
+    const itsPart = part()
+    return () => checkMixedGroup(itsPart, clients, observer, membership)
+  })
+  if (clients.some(({ client }) => client === java)) {
+    const itsPart = part()
+    mixed.push(() => checkMigration(itsPart, observer))
+  }
+  await inParallel([...walks, ...mixed], atOnce)
 }

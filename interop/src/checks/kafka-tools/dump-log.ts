@@ -6,8 +6,6 @@ import { expectEqual, expectTrue } from '../../expect.ts'
 import type { Context } from '../context.ts'
 import { kafkaTools, runTool } from './tool.ts'
 
-const findCoordinator = 10
-
 const kinds = ['log', 'index', 'timeindex', 'snapshot', 'txnindex'] as const
 type Kind = (typeof kinds)[number]
 
@@ -62,12 +60,6 @@ async function checkRecords(context: Context): Promise<string> {
 }
 
 /**
- * librdkafka takes a broker without FindCoordinator for one from before lz4, and sends what should be lz4 uncompressed
- * (its rdkafka_feature.c).
- */
-const lz4NeedsFindCoordinator = new Set(['confluent-kafka', 'kcat'])
-
-/**
  * Every batch must be stored as its client sent it. Clients such as librdkafka leave the codec off, batch by batch, where it makes
  * a small batch larger.
  */
@@ -77,20 +69,14 @@ async function checkCodecs(context: Context): Promise<string> {
   const output = await dump(context.written.map(logOf))
   const sections = output.split(/^Dumping /m).slice(1)
   const wrong: string[] = []
-  const withoutLz4: string[] = []
   for (const written of context.written) {
     const section = sections.find((text) => text.startsWith(logOf(written))) ?? ''
     const found = new Set([...section.matchAll(/compresscodec: (\w+)/g)].map((match) => match[1]!.toLowerCase()))
-    const isWithoutLz4 =
-      written.codec === 'lz4' && lz4NeedsFindCoordinator.has(written.writer) && !context.apis.has(findCoordinator)
-    const expected = isWithoutLz4 ? 'none' : written.codec
-    const others = [...found].filter((codec) => codec !== expected && codec !== 'none')
-    if (!found.has(expected) || others.length > 0) wrong.push(`${written.topic}: ${[...found].join(', ')}`)
-    if (isWithoutLz4) withoutLz4.push(written.writer)
+    const others = [...found].filter((codec) => codec !== written.codec && codec !== 'none')
+    if (!found.has(written.codec) || others.length > 0) wrong.push(`${written.topic}: ${[...found].join(', ')}`)
   }
   expectTrue(wrong.length === 0, `other codecs than the client was told: ${wrong.join('; ')}`)
-  const exception = withoutLz4.length > 0 ? `; ${withoutLz4.join(', ')}: no lz4 without FindCoordinator` : ''
-  return `${context.written.length} partitions${exception}`
+  return `${context.written.length} partitions`
 }
 
 function checkCheckpoints(dataDirectory: string): string {

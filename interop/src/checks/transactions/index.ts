@@ -1,7 +1,8 @@
 // Transactions of every client that has them, at each level of transaction.version that a broker can have.
 import { java } from '../../clients/java.ts'
-import { expectEqual } from '../../expect.ts'
+import { expectEqual, expectTrue } from '../../expect.ts'
 import { inParallel } from '../../in-parallel.ts'
+import { eventually } from '../eventually.ts'
 import { fromAnswer, topicPart, type Context, type OpenClient } from '../context.ts'
 import type { ForeignClient } from '../../clients/foreign-client.ts'
 import { Member } from '../groups/member.ts'
@@ -35,6 +36,7 @@ export async function checkTransactions(
     }
   })
   await inParallel(copies, atOnce)
+  if (transactional.length > 0) await checkTimeout(context, transactional[0]!, observer)
   const javaClient = clients.find(({ client }) => client === java)
   if (javaClient !== undefined) await checkOlderLevels(context, javaClient, observer)
 }
@@ -89,6 +91,37 @@ async function readAsMember(client: ForeignClient, bootstrap: string, view: Tran
   } finally {
     await member.kill()
   }
+}
+
+/** A transaction that takes longer than it may is aborted by the coordinator, and its producer fenced. */
+async function checkTimeout({ report }: Context, { client, session }: OpenClient, observer: Observer): Promise<void> {
+  await report.check(client, 'transactions: one that takes too long is aborted', async () => {
+    const topic = 'txn-timeout'
+    await observer.createTopic(topic, 1)
+    const call = (op: string, fields: object = {}) =>
+      session.call(op, { name: 'slow', topic, transactionalId: 'id-slow', timeoutMs: 1500, ...fields })
+    await call('txnOpen')
+    await call('txnBegin')
+    await call('txnSend', { pairs: [[0, 'too late']] })
+    // What is written behind an open transaction is seen when that one has ended.
+    await observer.fill(topic, [[0, 'behind it']])
+    const startedMs = performance.now()
+    await eventually(async () => {
+      expectEqual(await observer.read(topic, 'read_committed'), [[0, null, 'behind it']], 'committed records')
+    }, 15_000)
+    const tookMs = Math.round(performance.now() - startedMs)
+    await expectRefused(call('txnEnd', { commit: true }))
+    await call('txnClose').catch(() => {})
+    return `aborted after ${tookMs} ms`
+  })
+}
+
+async function expectRefused(end: Promise<unknown>): Promise<void> {
+  const committed = await end.then(
+    () => true,
+    () => false,
+  )
+  expectTrue(!committed, 'the producer could commit')
 }
 
 /** The Java client picks its way to transact by the level: lower ones are what older brokers have. */
