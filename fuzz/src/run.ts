@@ -9,6 +9,7 @@ import fc from 'fast-check'
 import { BrokerProcess } from './broker-process.ts'
 import { dice, mutate, type Dice } from './mutate.ts'
 import { RawClient } from '@millrace/broker/testing'
+import { LivingState } from './living-state.ts'
 import { Witness } from './witness.ts'
 
 const { values: options } = parseArgs({
@@ -20,8 +21,10 @@ const seed = options.seed === undefined ? Date.now() % 1_000_000 : Number(option
 /** How long a vandal waits for an answer before it goes on. */
 const patienceMs = 30
 const framesPerCheck = 250
+const framesRemembered = 100
 /** A request that is refused for its content is a warning; these lines tell of a bug of the broker's own. */
-const bugs = /cannot (serve|append to|tell an offset of|delete records of|read \d+ bytes of)/
+const bugs =
+  /cannot (serve|append to|apply|load|tell an offset of|delete records of|read \d+ bytes of|write a marker)|coordinator (has failed|fails|stops)|timer .* has failed|looking after .* has failed/
 const maxResidentBytes = 600 * 1024 * 1024
 
 interface Target {
@@ -39,25 +42,35 @@ async function advertisedTargets(port: number): Promise<Target[]> {
   })
 }
 
-function damagedFrame({ api, version }: Target, random: Dice): Uint8Array {
+function damagedFrame({ api, version }: Target, living: LivingState, random: Dice): Uint8Array {
   const [value] = fc.sample(messageValue(api.request, version), { seed: random.roll(0x7fffffff), numRuns: 1 })
-  const frame = encodeRequestFrame(api, version, random.roll(1000), 'fuzz', value as never)
+  const inhabited = random.roll(4) > 0 ? living.inhabit(value, random) : value
+  const frame = encodeRequestFrame(api, version, random.roll(1000), 'fuzz', inhabited as never)
   return mutate(new Uint8Array(Buffer.concat(frame)), random)
 }
 
-async function attack(broker: BrokerProcess, targets: readonly Target[], random: Dice): Promise<number> {
+async function attack(broker: BrokerProcess, targets: readonly Target[], random: Dice): Promise<Witness> {
   const witness = new Witness()
+  const living = new LivingState()
+  /** Frames that may come once more, later. */
+  const earlier: Uint8Array[] = []
   await witness.makeTopic(broker.port)
   let client: RawClient | null = null
   let sent = 0
   for (; sent < frames; sent++) {
     if (sent % framesPerCheck === 0) {
       await witness.check(broker.port)
+      await living.revive(broker.port)
       const resident = broker.residentBytes
       if (resident > maxResidentBytes) throw new Error(`the broker has grown to ${Math.round(resident / 1e6)} MB`)
     }
     if (client === null || client.isClosed) client = await RawClient.open(broker.port)
-    client.write(damagedFrame(targets[random.roll(targets.length)]!, random))
+    const isRepetition = earlier.length > 0 && random.roll(10) === 0
+    const frame = isRepetition
+      ? earlier[random.roll(earlier.length)]!
+      : damagedFrame(targets[random.roll(targets.length)]!, living, random)
+    earlier[sent % framesRemembered] = frame
+    client.write(frame)
     const answer = await client.frame(patienceMs)
     if (answer === 'silent' || random.roll(10) === 0) {
       client.close()
@@ -68,7 +81,7 @@ async function attack(broker: BrokerProcess, targets: readonly Target[], random:
   }
   await witness.check(broker.port)
   client?.close()
-  return witness.written
+  return witness
 }
 
 const directory = mkdtempSync(join(tmpdir(), 'millrace-fuzz-'))
@@ -77,10 +90,11 @@ let broker = await BrokerProcess.start(directory)
 let failure: unknown = null
 try {
   const targets = await advertisedTargets(broker.port)
-  await attack(broker, targets, dice(seed))
+  const witness = await attack(broker, targets, dice(seed))
   const exit = await broker.stop()
   if (exit !== 0) throw new Error(`after SIGTERM the broker ended with ${exit}`)
   broker = await BrokerProcess.start(directory)
+  await witness.check(broker.port)
 } catch (error) {
   failure = error
   console.error(error)

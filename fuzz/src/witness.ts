@@ -1,11 +1,23 @@
 /** A well-behaved client among the vandals: writes records and reads every one of them back. */
-import { ErrorCode, Fetch, Metadata, Produce, readRecords, RecordBatchBuilder } from '@millrace/protocol'
+import {
+  ErrorCode,
+  Fetch,
+  FindCoordinator,
+  Metadata,
+  OffsetCommit,
+  OffsetFetch,
+  Produce,
+  readRecords,
+  RecordBatchBuilder,
+} from '@millrace/protocol'
 import { RawClient } from '@millrace/broker/testing'
 
 const topic = 'witness'
+const group = 'witness'
 
 export class Witness {
   readonly #written: string[] = []
+  #committed = -1n
 
   get written(): number {
     return this.#written.length
@@ -36,7 +48,30 @@ export class Witness {
       throw new Error(`record ${this.#written.length} was answered with error ${errorCode}, offset ${baseOffset}`)
     this.#written.push(value)
     await this.readAll(client)
+    await this.#commit(client)
     client.close()
+  }
+
+  /** Says how far it has read, and is told what it said the last time. */
+  async #commit(client: RawClient): Promise<void> {
+    await client.ask(FindCoordinator, 4, { keyType: 0, coordinatorKeys: [group] })
+    const wanted = { groups: [{ groupId: group, topics: [{ name: topic, partitionIndexes: [0] }] }] }
+    const [committed] = (await client.ask(OffsetFetch, 8, wanted)).groups
+    // While the coordinator is loading.
+    if (committed!.errorCode !== ErrorCode.NONE) return
+    const { committedOffset } = committed!.topics[0]!.partitions[0]!
+    if (committedOffset !== this.#committed)
+      throw new Error(`offset ${this.#committed} was committed, and ${committedOffset} is there`)
+    const partition = { partitionIndex: 0, committedOffset: BigInt(this.#written.length), committedMetadata: '' }
+    const { topics } = await client.ask(OffsetCommit, 8, {
+      groupId: group,
+      generationIdOrMemberEpoch: -1,
+      memberId: '',
+      topics: [{ name: topic, partitions: [partition] }],
+    })
+    const { errorCode } = topics[0]!.partitions[0]!
+    if (errorCode !== ErrorCode.NONE) throw new Error(`a commit was answered with error ${errorCode}`)
+    this.#committed = partition.committedOffset
   }
 
   async readAll(client: RawClient): Promise<void> {
