@@ -237,6 +237,7 @@ function openLogs({ runtime, config, logger, onFatal }: BrokerOptions, services:
     onDirectoryFailure: (failure) => {
       // Not there yet when a directory fails while it is opened; then none of its partitions are either.
       services.partitions?.goOffline(failure.lost)
+      services.coordinators?.directoryFailed()
       reportDirectoryFailure(failure, logger, onFatal)
     },
     onLogReplaced: (log) => services.partitions.replaceLog(log),

@@ -7,6 +7,8 @@ import type { CoordinatorShard } from './runtime/coordinator-shard.ts'
 export interface Coordinator {
   /** After the partitions have followed the image. `changedTopics` null: all, at the start. */
   apply(image: MetadataImage, changedTopics: ReadonlySet<string> | null): void
+  /** A log directory has failed, and the partitions have gone offline that were in it. */
+  directoryFailed(): void
   /** Refuses everything, also requests that wait. */
   close(): void
 }

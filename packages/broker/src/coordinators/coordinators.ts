@@ -42,6 +42,10 @@ export class Coordinators {
     for (const coordinator of this.#all) coordinator.apply(image, changedTopics)
   }
 
+  directoryFailed(): void {
+    for (const coordinator of this.#all) coordinator.directoryFailed()
+  }
+
   close(): void {
     for (const coordinator of this.#all) coordinator.close()
   }

@@ -58,6 +58,10 @@ export class GroupCoordinator implements Coordinator {
     this.runtime.apply(image, changedTopics)
   }
 
+  directoryFailed(): void {
+    this.runtime.directoryFailed()
+  }
+
   close(): void {
     this.runtime.close()
   }

@@ -75,6 +75,15 @@ export class CoordinatorRuntime<S extends CoordinatorShard> {
     for (const host of this.#hosts.values()) host.metadataChanged(image, changedTopics)
   }
 
+  /** Ends the shards whose partitions are offline: who waits there would wait for what cannot be written any more. */
+  directoryFailed(): void {
+    for (const [index, host] of this.#hosts) {
+      if (!host.partition.isOffline) continue
+      host.close()
+      this.#hosts.delete(index)
+    }
+  }
+
   /** Requests are refused with NOT_COORDINATOR from now on, also those that wait. */
   close(): void {
     this.#isClosed = true

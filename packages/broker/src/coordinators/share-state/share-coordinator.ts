@@ -42,6 +42,10 @@ export class ShareCoordinator implements Coordinator {
     this.#runtime.apply(image, changedTopics)
   }
 
+  directoryFailed(): void {
+    this.#runtime.directoryFailed()
+  }
+
   close(): void {
     this.#isClosed = true
     this.#pruneTimer?.cancel()

@@ -59,6 +59,10 @@ export class TransactionCoordinator implements Coordinator, TransactionCoordinat
     this.#runtime.apply(image, changedTopics)
   }
 
+  directoryFailed(): void {
+    this.#runtime.directoryFailed()
+  }
+
   close(): void {
     this.#isClosed = true
     for (const timer of this.#timers) timer.cancel()
