@@ -1,4 +1,5 @@
 /** Where our broker answers otherwise than Kafka 4.3.1, and is to. */
+import { isDeepStrictEqual } from 'node:util'
 import type { Difference } from './answers.ts'
 import type { Exchange } from './duet.ts'
 import { show } from './show.ts'
@@ -148,6 +149,22 @@ export const deliberateDifferences: readonly Deliberate[] = [
     reason:
       'the start offset of a share partition passes aborted records at once; in Kafka when something behind them is settled',
   })),
+  ...['ShareFetch', 'ShareAcknowledge'].map((message) => ({
+    message,
+    path: /^(errorCode|acquisitionLockTimeoutMs|responses)$/,
+    when: (_difference: Difference, exchange: Exchange | null) =>
+      show(exchange!.request).includes('firstOffset: -1n') &&
+      exchange!.differences.some(({ path, kafka, ours }) => path === 'errorCode' && kafka === -1 && ours === 0),
+    diverges: true,
+    reason:
+      'a negative offset to acknowledge is an error of its partition; Kafka fails on it and answers UNKNOWN_SERVER_ERROR for all',
+  })),
+  {
+    message: 'ShareFetch',
+    path: /^responses.partitions.acquiredRecords$/,
+    when: ({ kafka, ours }) => isDeepStrictEqual(joined(kafka as Acquired[]), joined(ours as Acquired[])),
+    reason: 'records in a row that were delivered equally often may be told as one range or as several',
+  },
   {
     message: 'ShareAcknowledge',
     path: /^responses$/,
@@ -229,4 +246,21 @@ function isOwnInstance({ request, differences }: Exchange): boolean {
 
 function hasConsumerProtocol(history: readonly Exchange[]): boolean {
   return history.some(({ api }) => api === 'ConsumerGroupHeartbeat')
+}
+
+interface Acquired {
+  readonly firstOffset: bigint
+  readonly lastOffset: bigint
+  readonly deliveryCount: number
+}
+
+function joined(ranges: readonly Acquired[]): Acquired[] {
+  const merged: Acquired[] = []
+  for (const range of ranges) {
+    const before = merged.at(-1)
+    if (before?.lastOffset === range.firstOffset - 1n && before.deliveryCount === range.deliveryCount)
+      merged[merged.length - 1] = { ...before, lastOffset: range.lastOffset }
+    else merged.push(range)
+  }
+  return merged
 }

@@ -29,7 +29,7 @@ export interface Exchange {
 }
 
 /** How long an answer may take that one broker has given, or that must come. */
-const patienceMs = 10_000
+const patienceMs = 30_000
 /** A request that neither broker has answered by then, other requests having overtaken it, is taken to wait. */
 const parkedAfterMs = 10
 
