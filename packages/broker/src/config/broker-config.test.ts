@@ -172,3 +172,8 @@ test('names are those of Kafka 4.3.1', () => {
   const names = Object.keys(brokerConfigs) as BrokerConfigName[]
   assert.equal(names.filter((name) => !name.startsWith('millrace.')).length, 363)
 })
+
+test('an assignor of share groups that cannot be loaded is refused', () => {
+  assert.deepEqual(problemsOf({ 'group.share.assignors': 'simple' }), [])
+  assert.match(problemsOf({ 'group.share.assignors': 'com.example.Mine' }).join(), /group\.share\.assignors/)
+})

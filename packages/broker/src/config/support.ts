@@ -154,7 +154,7 @@ const honoured: ReadonlySet<BrokerConfigName> = new Set<BrokerConfigName>([
   'millrace.batch.max.decompressed.bytes',
 ])
 
-/** Without meaning here, but harmless: they size threads, buffers and sweeps that Millrace does not have. Not worth a warning. */
+/** Without meaning here, but harmless: they size threads, buffers and sweeps that Millrace does not have, or can have one value only. Not worth a warning. */
 const harmless: ReadonlySet<BrokerConfigName> = new Set<BrokerConfigName>([
   'background.threads',
   'num.io.threads',
@@ -164,7 +164,12 @@ const harmless: ReadonlySet<BrokerConfigName> = new Set<BrokerConfigName>([
   'log.preallocate',
   'group.coordinator.threads',
   'group.coordinator.background.threads',
+  'group.coordinator.append.linger.ms',
+  'group.coordinator.cached.buffer.max.bytes',
+  'group.share.assignors',
   'share.coordinator.threads',
+  'share.coordinator.append.linger.ms',
+  'share.coordinator.cached.buffer.max.bytes',
   'delete.records.purgatory.purge.interval.requests',
   'fetch.purgatory.purge.interval.requests',
   'producer.purgatory.purge.interval.requests',

@@ -1,5 +1,5 @@
 /** Share groups (KIP-932) and their coordinator. Facts: Apache Kafka 4.3.1. */
-import { atLeast, atLeastOne, between } from '../config-checks.ts'
+import { atLeast, between, eachOf } from '../config-checks.ts'
 import { int, list, short, string } from '../config-definition.ts'
 
 export const shareConfigs = {
@@ -47,9 +47,10 @@ export const shareConfigs = {
   }),
   'group.share.assignors': list({
     default: ['simple'],
-    check: atLeastOne,
+    // Classes of other assignors cannot be loaded.
+    check: eachOf('simple', 'org.apache.kafka.coordinator.group.assignor.SimpleAssignor'),
     importance: 'medium',
-    doc: 'Server-side assignor of share groups; exactly one.',
+    doc: 'Server-side assignor of share groups: simple.',
   }),
   'group.share.initialize.retry.interval.ms': int({
     default: 30_000,
