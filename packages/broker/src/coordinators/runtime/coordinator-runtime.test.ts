@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { consumerOffsetsRecords, ErrorCode, errorName, KafkaError, OffsetCommitRecord } from '@millrace/protocol'
+import {
+  consumerOffsetsRecords,
+  ErrorCode,
+  errorName,
+  KafkaError,
+  OffsetCommitRecord,
+  type RecordType,
+} from '@millrace/protocol'
+import { type Logger, silentLogger } from '@millrace/runtime'
 import { SeededRandom } from '@millrace/runtime/testing'
 import type { CoordinatorShard, RecordOrigin, ShardContext, TransactionResult } from './coordinator-shard.ts'
 import { record, tombstone, type CoordinatorRecord, type Decision, type ProducerIdentity } from './decision.ts'
@@ -277,6 +285,47 @@ test('records of a type that is not known are passed over', async () => {
   assert.deepEqual(narrower.runtime.activePartitions, [0])
   assert.equal(narrower.shard.values.size, 0)
 })
+
+test('a value that cannot be read leaves the partition without a coordinator, and says where', async () => {
+  const world = await started()
+  const damaged = {
+    writes: OffsetCommitRecord.writes,
+    encodeKey: OffsetCommitRecord.encodeKey.bind(OffsetCommitRecord),
+    encodeValue: () => new Uint8Array([0, 3, 1]),
+  }
+  const key = { group: 'a', topic: '', partition: 0 }
+  await world.run(
+    world.runtime.write(0, () => ({
+      records: [{ type: damaged as unknown as RecordType, key, value: {} }],
+      response: null,
+      replays: false,
+    })),
+  )
+  world.crash()
+  const errors: string[] = []
+  const logger: Logger = {
+    ...silentLogger,
+    child: () => logger,
+    error: (message, fields) => errors.push(`${message} ${String(fields?.['error'])}`),
+  }
+  const next = new CoordinatorWorld({
+    seed: 1,
+    types: consumerOffsetsRecords,
+    makeShard: (context) => new Ledger(context),
+    logger,
+  })
+  Object.assign(next, { host: world.host, sim: world.sim })
+  await next.start()
+  await next.sim.time.advance(100)
+  assert.deepEqual(next.runtime.activePartitions, [])
+  assert.equal(watchedError(await next.runtime.read(0, () => 0).catch((error: unknown) => error)), 'NOT_COORDINATOR')
+  assert.equal(errors.length, 1)
+  assert.match(errors[0]!, /stays without one.*offset 0/)
+})
+
+function watchedError(error: unknown): string {
+  return error instanceof KafkaError ? errorName(error.code) : String(error)
+}
 
 test('an answer that waits for others leaves after the commit', async () => {
   const world = await started()

@@ -106,9 +106,13 @@ class Replay {
     for (const { offsetDelta, key, value } of recordsOf(bytes, at)) {
       const offset = first + BigInt(offsetDelta)
       if (offset < from || key === null) continue
-      const record = decodeRecord(types, key, value)
-      if (record === null) this.#skip(key)
-      else shard.replay(record, { offset, transaction })
+      try {
+        const record = decodeRecord(types, key, value)
+        if (record === null) this.#skip(key)
+        else shard.replay(record, { offset, transaction })
+      } catch (error) {
+        throw new Error(`the record at offset ${offset} cannot be applied`, { cause: error })
+      }
       this.records++
     }
     return last

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { SimulatedClock } from '@millrace/runtime/testing'
 import type { TopicImage } from '../../../metadata/image.ts'
 import { ConsumerClient, testTopic, type ConsumerClientOptions } from '../testing/consumer-client.ts'
 import { GroupShardUnderTest } from '../testing/group-shard-under-test.ts'
@@ -141,4 +142,16 @@ test('many topics are gone through in slices, and evil expressions take no longe
   )
   assert.ok(!forbidden.get('.*-[27]*')!.topics.has('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-27'))
   assert.ok(forbidden.get('.*-[27]*')!.topics.has('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-72'))
+})
+
+test('expressions are looked up although the clock was set back', async () => {
+  const world = new World()
+  const a = world.client('a', 'orders.*')
+  await a.heartbeat()
+  await world.later(a)
+  ;(world.under.clock as SimulatedClock).jumpWall(-3_600_000)
+  const b = world.client('b', 'payments')
+  await b.heartbeat()
+  await world.later(a, b)
+  assert.equal(b.owned.size, 3)
 })

@@ -100,7 +100,8 @@ export class RegularExpressions {
     const { shard, settings } = this.#options
     const nowMs = shard.clock.now()
     const refreshedMs = subscriptions.resolved.values().next().value?.timestampMs ?? Number.NEGATIVE_INFINITY
-    if (nowMs <= refreshedMs + shortestRefreshIntervalMs) return
+    // Not when the clock was set back: until it is again what it was, nobody with a new expression would get anything.
+    if (nowMs >= refreshedMs && nowMs <= refreshedMs + shortestRefreshIntervalMs) return
     const regexes = subscriptions.regexesAfter(before, after)
     const isDue =
       isNew ||
