@@ -117,3 +117,14 @@ test('verifications that nobody answers are forgotten with the producers', async
   producer.bench.log.removeExpiredProducers(producer.bench.host.clock.now() + 86_400_000)
   await producer.refuses(ErrorCode.INVALID_TXN_STATE, 0, verification)
 })
+
+test('who is refused is forgotten, but not who has begun again meanwhile', () => {
+  const { producers } = new Producer().bench.log
+  const request = { producerId, producerEpoch: 0, baseSequence: 0, supportsEpochBump: false }
+  const first = producers.beginVerification(request, 0)!
+  producers.verifications.refused(producerId, first)
+  assert.equal(producers.verifications.get(producerId), undefined)
+  const second = producers.beginVerification(request, 0)!
+  producers.verifications.refused(producerId, first)
+  assert.equal(producers.verifications.get(producerId), second)
+})

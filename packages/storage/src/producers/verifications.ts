@@ -78,6 +78,11 @@ export class Verifications {
     this.#byProducer!.delete(producerId)
   }
 
+  /** The coordinator will not have it: whoever makes up producers must not be remembered for each. */
+  refused(producerId: bigint, verification: Verification): void {
+    if (this.#byProducer?.get(producerId) === verification) this.#byProducer.delete(producerId)
+  }
+
   /** Forgets those that were never answered. */
   removeExpired(nowMs: number, expirationMs: number): void {
     if (this.#byProducer === null) return

@@ -2,7 +2,7 @@
  * Asks the coordinator of a transaction, before the first records of the transaction are appended to a partition, whether the partition belongs
  * to it; for clients of transaction version 2 that adds the partition (KIP-890). Source: Kafka's AddPartitionsToTxnManager and ReplicaManager.
  */
-import { ErrorCode, KafkaError } from '@millrace/protocol'
+import { ErrorCode, isRetriable, KafkaError } from '@millrace/protocol'
 import type { Clock } from '@millrace/runtime'
 import type { Verification } from '@millrace/storage'
 import type { BrokerConfigReader } from '../../config/broker-configs.ts'
@@ -120,6 +120,7 @@ export class PartitionVerification {
     })
     const errorCodes = await this.#ask(transaction, partitions)
     for (const [index, { at, verification }] of asked.entries()) {
+      if (isFinal(errorCodes[index]!)) forget(writes[at]!.partition, producerId, verification)
       const errorCode = forProducer(errorCodes[index]!, ability)
       verified[at] = { errorCode, verification: isDemanded ? verification : undefined }
     }
@@ -145,6 +146,15 @@ export class PartitionVerification {
       throw error
     }
   }
+}
+
+/** After an error that passes the producer sends the batch again, and what was begun has to be there still. */
+function isFinal(errorCode: number): boolean {
+  return errorCode !== ErrorCode.NONE && !isRetriable(errorCode)
+}
+
+function forget(partition: Partition, producerId: bigint, verification: Verification): void {
+  if (!partition.isOffline) partition.log.producers.verifications.refused(producerId, verification)
 }
 
 /** Producers expect the code of the partition, not that of the coordinator. */
