@@ -34,6 +34,14 @@ export const deliberateDifferences: readonly Deliberate[] = [
     when: ({ ours }) => ours !== null,
     reason: 'error messages are in our own words, and some errors have one where Kafka has none',
   },
+  ...['OffsetFetch', 'DescribeProducers', 'DescribeGroups', 'ConsumerGroupDescribe', 'DescribeTransactions'].map(
+    (message) => ({
+      message,
+      path: /(^|\.)(topics|partitions|groups|transactionStates)$/,
+      when: ({ kafka, ours }: Difference) => isToldOnce(kafka, ours),
+      reason: 'who names a thing several times is told of it once',
+    }),
+  ),
   {
     message: 'JoinGroup',
     path: /^(leader|members)$/,
@@ -263,4 +271,19 @@ function joined(ranges: readonly Acquired[]): Acquired[] {
     else merged.push(range)
   }
   return merged
+}
+
+interface Named {
+  readonly groupId?: string
+  readonly transactionalId?: string
+  readonly name?: string
+  readonly partitionIndex?: number
+}
+
+/** Whether the same things are in both, repeated in Kafka's answer and not in ours. */
+function isToldOnce(kafka: unknown, ours: unknown): boolean {
+  if (!Array.isArray(kafka) || !Array.isArray(ours)) return false
+  const keyOf = (one: Named) => String(one.groupId ?? one.transactionalId ?? one.name ?? one.partitionIndex)
+  const distinct = new Set(kafka.map(keyOf))
+  return distinct.size < kafka.length && isDeepStrictEqual([...distinct].sort(), ours.map(keyOf).sort())
 }
