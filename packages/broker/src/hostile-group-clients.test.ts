@@ -11,10 +11,12 @@ import {
   FindCoordinator,
   InitProducerId,
   JoinGroup,
+  ListOffsets,
   OffsetCommit,
   OffsetFetch,
   ShareGroupHeartbeat,
   type RequestInput,
+  WriteTxnMarkers,
 } from '@millrace/protocol'
 import { TestBroker, type RawClient } from './testing/index.ts'
 
@@ -190,3 +192,33 @@ function join(changes: Partial<RequestInput<typeof JoinGroup>>): RequestInput<ty
     ...changes,
   }
 }
+
+test('a member that subscribes to a million names is refused', async () => {
+  await using broker = await TestBroker.start({ configs: oneCoordinator })
+  const client = await broker.connect()
+  const subscribedTopicNames = Array.from({ length: 1_000_000 }, (_, at) => `n${at}`)
+  const asConsumer = await client.ask(ConsumerGroupHeartbeat, 1, { ...consumerHeartbeat, subscribedTopicNames })
+  const { groupId, memberId, memberEpoch } = consumerHeartbeat
+  const heartbeat = { groupId, memberId, memberEpoch, subscribedTopicNames }
+  const asShareConsumer = await client.ask(ShareGroupHeartbeat, 1, heartbeat)
+  for (const { errorCode } of [asConsumer, asShareConsumer]) assert.equal(errorCode, ErrorCode.INVALID_REQUEST)
+  client.close()
+})
+
+test('a partition gets one marker, however often it is named', async () => {
+  await using broker = await TestBroker.start({ configs: oneCoordinator })
+  await broker.createTopic('t')
+  const client = await broker.connect()
+  const partitionIndexes = Array.from({ length: 10_000 }, () => 0)
+  const marker = { producerId: 5n, producerEpoch: 0, transactionResult: false, coordinatorEpoch: 0 }
+  const { markers } = await client.ask(WriteTxnMarkers, 1, {
+    markers: [{ ...marker, topics: [0, 1].map(() => ({ name: 't', partitionIndexes })) }],
+  })
+  assert.deepEqual(markers[0]!.topics[0]!.partitions, [{ partitionIndex: 0, errorCode: ErrorCode.NONE }])
+  const { topics } = await client.ask(ListOffsets, 1, {
+    replicaId: -1,
+    topics: [{ name: 't', partitions: [{ partitionIndex: 0, timestamp: -1n }] }],
+  })
+  assert.equal(topics[0]!.partitions[0]!.offset, 1n)
+  client.close()
+})

@@ -7,6 +7,7 @@ import { isInternalTopic } from '../controller/topic-names.ts'
 import type { TopicPartition } from '../coordinators/transactions/partition-set.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
+import { askInTurns } from './ask-for-each.ts'
 import { fencedFor, orRefused } from './producer-errors.ts'
 
 const firstBatchedVersion = 4
@@ -29,12 +30,10 @@ export const addPartitionsToTxn = handler(AddPartitionsToTxn, async (request, co
     )
     return { throttleTimeMs: 0, resultsByTransaction: [], resultsByTopicV3AndBelow }
   }
-  const resultsByTransaction = await Promise.all(
-    request.transactions.map(async (one) => ({
-      transactionalId: one.transactionalId,
-      topicResults: (await addOne(one, context))!,
-    })),
-  )
+  const resultsByTransaction = await askInTurns(request.transactions, context.broker.clock, async (one) => ({
+    transactionalId: one.transactionalId,
+    topicResults: (await addOne(one, context))!,
+  }))
   return { throttleTimeMs: 0, errorCode: ErrorCode.NONE, resultsByTransaction, resultsByTopicV3AndBelow: [] }
 })
 

@@ -1,29 +1,20 @@
 /** The idempotent and transactional producers a partition remembers (KIP-664). */
-import { DescribeProducers, ErrorCode, KafkaError, type Request, type ResponseInput } from '@millrace/protocol'
+import { DescribeProducers, ErrorCode, KafkaError, type ResponseInput } from '@millrace/protocol'
 import { topicNameProblem } from '../controller/topic-names.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
+import { partitionsByTopic } from './partitions-by-topic.ts'
 
 type PartitionAnswer = ResponseInput<typeof DescribeProducers>['topics'][number]['partitions'][number]
 
 export const describeProducers = handler(DescribeProducers, (request, context) => ({
   throttleTimeMs: 0,
-  topics: partitionsByTopic(request).map(([name, indexes]) => ({
+  // Each once: a partition may remember many producers, and the answer must not be larger than what the broker holds.
+  topics: Array.from(partitionsByTopic(request.topics), ([name, indexes]) => ({
     name,
     partitions: Array.from(indexes, (index) => describe(name, index, context)),
   })),
 }))
-
-/** Each once: a partition may remember many producers, and the answer must not be larger than what the broker holds. */
-function partitionsByTopic({ topics }: Request<typeof DescribeProducers>): [topic: string, indexes: Set<number>][] {
-  const byTopic = new Map<string, Set<number>>()
-  for (const { name, partitionIndexes } of topics) {
-    const indexes = byTopic.get(name)
-    if (indexes === undefined) byTopic.set(name, new Set(partitionIndexes))
-    else for (const index of partitionIndexes) indexes.add(index)
-  }
-  return [...byTopic]
-}
 
 function describe(topic: string, partitionIndex: number, context: RequestContext): PartitionAnswer {
   const problem = topicNameProblem(topic)

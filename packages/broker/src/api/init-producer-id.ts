@@ -4,7 +4,7 @@
  */
 import { ErrorCode, InitProducerId, type Request } from '@millrace/protocol'
 import type { IdentityAnswer } from '../coordinators/transactions/transaction-coordinator.ts'
-import { checkIdLength } from '../coordinators/client-ids.ts'
+import { checkIdLength } from '../coordinators/client-bounds.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
 import { fencedFor, orRefused } from './producer-errors.ts'

@@ -1,8 +1,9 @@
 /** What the APIs of the share coordinator have in common: one question for each share partition, each answered for itself. */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
-import { longestIdLength } from '../coordinators/client-ids.ts'
+import { longestIdLength } from '../coordinators/client-bounds.ts'
 import type { SharePartitionKey } from '../coordinators/share-partition-key.ts'
 import type { RequestContext } from '../server/request-context.ts'
+import { askInTurns } from './ask-for-each.ts'
 
 interface StateRequest<P> {
   readonly groupId: string
@@ -29,23 +30,20 @@ export async function answerEach<P extends { readonly partition: number }, A ext
     topics.some(({ partitions }) => partitions.length === 0)
   )
     return []
-  return Promise.all(
-    topics.map(async ({ topicId, partitions }) => ({
-      topicId,
-      partitions: await Promise.all(
-        partitions.map(async (question) => {
-          const { partition } = question
-          try {
-            const answer = await ask({ groupId, topicId, partition }, question)
-            return { ...answer, partition, errorCode: ErrorCode.NONE, errorMessage: null }
-          } catch (error) {
-            if (error instanceof KafkaError)
-              return { ...unknown, partition, errorCode: error.code, errorMessage: error.message }
-            context.broker.logger.error(`the share coordinator fails for ${groupId}:${topicId}:${partition}`, { error })
-            return { ...unknown, partition, errorCode: ErrorCode.UNKNOWN_SERVER_ERROR, errorMessage: null }
-          }
-        }),
-      ),
-    })),
-  )
+  const { clock, logger } = context.broker
+  return askInTurns(topics, clock, async ({ topicId, partitions }) => ({
+    topicId,
+    partitions: await askInTurns(partitions, clock, async (question) => {
+      const { partition } = question
+      try {
+        const answer = await ask({ groupId, topicId, partition }, question)
+        return { ...answer, partition, errorCode: ErrorCode.NONE, errorMessage: null }
+      } catch (error) {
+        if (error instanceof KafkaError)
+          return { ...unknown, partition, errorCode: error.code, errorMessage: error.message }
+        logger.error(`the share coordinator fails for ${groupId}:${topicId}:${partition}`, { error })
+        return { ...unknown, partition, errorCode: ErrorCode.UNKNOWN_SERVER_ERROR, errorMessage: null }
+      }
+    }),
+  }))
 }

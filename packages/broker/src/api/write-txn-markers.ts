@@ -4,36 +4,38 @@
  */
 import { WriteTxnMarkers } from '@millrace/protocol'
 import { handler } from '../server/handler.ts'
+import { askInTurns } from './ask-for-each.ts'
+import { partitionsByTopic } from './partitions-by-topic.ts'
 
 export const writeTxnMarkers = handler(
   WriteTxnMarkers,
   async (request, { broker }) => ({
-    markers: await Promise.all(
-      request.markers.map(async (marker) => {
-        const { producerId, producerEpoch, coordinatorEpoch, transactionVersion, transactionResult, topics } = marker
-        const partitions = topics.flatMap(({ name, partitionIndexes }) =>
-          partitionIndexes.map((partition) => ({ topic: name, partition })),
-        )
-        const errorCodes = await broker.coordinators.markers.append(
-          {
-            producerId,
-            producerEpoch,
-            coordinatorEpoch,
-            transactionVersion,
-            result: transactionResult ? 'COMMIT' : 'ABORT',
-          },
-          partitions,
-        )
-        let at = 0
-        return {
+    markers: await askInTurns(request.markers, broker.clock, async (marker) => {
+      const { producerId, producerEpoch, coordinatorEpoch, transactionVersion, transactionResult } = marker
+      // A partition gets one marker, however often it is named.
+      const topics = [...partitionsByTopic(marker.topics)]
+      const partitions = topics.flatMap(([topic, indexes]) =>
+        Array.from(indexes, (partition) => ({ topic, partition })),
+      )
+      const errorCodes = await broker.coordinators.markers.append(
+        {
           producerId,
-          topics: topics.map(({ name, partitionIndexes }) => ({
-            name,
-            partitions: partitionIndexes.map((partitionIndex) => ({ partitionIndex, errorCode: errorCodes[at++]! })),
-          })),
-        }
-      }),
-    ),
+          producerEpoch,
+          coordinatorEpoch,
+          transactionVersion,
+          result: transactionResult ? 'COMMIT' : 'ABORT',
+        },
+        partitions,
+      )
+      let at = 0
+      return {
+        producerId,
+        topics: topics.map(([name, indexes]) => ({
+          name,
+          partitions: Array.from(indexes, (partitionIndex) => ({ partitionIndex, errorCode: errorCodes[at++]! })),
+        })),
+      }
+    }),
   }),
   { versions: [1, 2] },
 )

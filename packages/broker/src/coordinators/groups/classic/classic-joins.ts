@@ -1,6 +1,6 @@
 /** JoinGroup to classic groups. Source: Kafka's GroupMetadataManager.classicGroupJoinToClassicGroup. */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
-import { checkIdLength, longestIdLength } from '../../client-ids.ts'
+import { checkIdLength, longestIdLength } from '../../client-bounds.ts'
 import { answer, type Decision } from '../../runtime/decision.ts'
 import type { Group } from '../group.ts'
 import type { GroupClient, GroupShardContext } from '../group-part.ts'

@@ -5,7 +5,7 @@ import type { ClassicMember, MemberProtocol } from './classic-member.ts'
 /** Members have a few; a million would be counted for seconds. */
 const mostProtocols = 1000
 /** Of all protocols of a member. The group's record holds those of one protocol and of all members, in a batch of about 1 MiB by default. */
-const mostProtocolBytes = 16 << 20
+const mostProtocolBytes = 4 << 20
 
 /** @throws KafkaError INVALID_REQUEST for more than a group could ever use, but the broker would have to keep while the member waits. */
 export function checkProtocols(protocols: readonly MemberProtocol[]): void {

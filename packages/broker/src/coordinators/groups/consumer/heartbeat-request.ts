@@ -6,7 +6,7 @@ import {
   type Request,
   type ResponseInput,
 } from '@millrace/protocol'
-import { checkIdLength } from '../../client-ids.ts'
+import { checkIdLength, checkTopicCount } from '../../client-bounds.ts'
 import type { Assignor } from '../assignors/assignor.ts'
 import { leavingEpoch, leavingForAWhileEpoch } from './consumer-member.ts'
 
@@ -29,6 +29,7 @@ export function checkHeartbeatRequest(
   refuseEmpty(request.instanceId, "InstanceId can't be empty.")
   refuseEmpty(request.rackId, "RackId can't be empty.")
   for (const id of [request.memberId, request.groupId, request.instanceId, request.rackId]) checkIdLength(id)
+  checkTopicCount(request.subscribedTopicNames)
   if (memberEpoch === 0) checkJoin(request)
   else if (memberEpoch === leavingForAWhileEpoch) {
     if (request.instanceId === null) throw invalid("InstanceId can't be null.")

@@ -7,7 +7,7 @@ import {
   type Request,
   type TxnOffsetCommit,
 } from '@millrace/protocol'
-import { checkIdLength } from '../../client-ids.ts'
+import { checkIdLength } from '../../client-bounds.ts'
 import type { CoordinatorRecord, Decision } from '../../runtime/decision.ts'
 import { ClassicGroup } from '../classic/classic-group.ts'
 import type { ClassicSessions } from '../classic/classic-sessions.ts'

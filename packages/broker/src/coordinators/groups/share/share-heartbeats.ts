@@ -1,6 +1,6 @@
 /** ShareGroupHeartbeat: members join, follow their assignment and leave with it. Source: Kafka's GroupMetadataManager.shareGroupHeartbeat. */
 import { ErrorCode, KafkaError, type Request, type ResponseInput, type ShareGroupHeartbeat } from '@millrace/protocol'
-import { checkIdLength } from '../../client-ids.ts'
+import { checkIdLength, checkTopicCount } from '../../client-bounds.ts'
 import type { CoordinatorRecord, Decision } from '../../runtime/decision.ts'
 import { isSameAssignment, noPartitions, type Assignment } from '../assignors/assignor.ts'
 import { simpleAssignor } from '../assignors/simple-assignor.ts'
@@ -44,6 +44,7 @@ export function checkShareHeartbeat(request: ShareHeartbeatRequest): void {
   if (groupId.trim() === '') throw invalid("GroupId can't be empty.")
   if (rackId !== null && rackId.trim() === '') throw invalid("RackId can't be empty.")
   for (const id of [memberId, groupId, rackId]) checkIdLength(id)
+  checkTopicCount(subscribedTopicNames)
   if (memberEpoch === 0 && (subscribedTopicNames === null || subscribedTopicNames.length === 0))
     throw invalid('SubscribedTopicNames must be set in first request.')
   if (memberEpoch < leavingEpoch) throw invalid('MemberEpoch is invalid.')
