@@ -39,3 +39,14 @@ test('lines below the level are dropped', () => {
   logger.error('d')
   assert.equal(lines.length, 2)
 })
+
+test('what clients call themselves neither begins a line nor commands the terminal, and is cut when it is long', () => {
+  const { logger, lines } = writer('text')
+  logger.info('group a\nb\u001b[2J', { group: 'x\u001b[31m', member: 'm\u009b2J', client: 'c'.repeat(30_000) })
+  assert.equal(lines.length, 1)
+  assert.doesNotMatch(lines[0]!.slice(0, -1), /\p{Cc}/u)
+  assert.match(lines[0]!, /group a\\nb\\x1B\[2J {2}group='x\\x1B\[31m'/)
+  assert.ok(lines[0]!.length < 1500)
+  logger.warn('it broke', { error: new Error('of group \u001b[2J') })
+  assert.doesNotMatch(lines[1]!.replaceAll('\n', ''), /\p{Cc}/u)
+})

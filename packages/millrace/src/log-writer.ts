@@ -64,14 +64,24 @@ interface Entry {
 function textLine({ level, message, time, fields }: Entry): string {
   const { error, ...others } = fields
   const values = Object.entries(others).map(([name, value]) => `  ${name}=${shown(value)}`)
-  const trouble = error === undefined ? '' : `\n${indented(inspect(error))}`
-  return `${time.toISOString().slice(11, 23)} ${level.padEnd(5)} ${message}${values.join('')}${trouble}\n`
+  const trouble = error === undefined ? '' : `\n${indented(inspect(error).replace(otherControlCharacters, escaped))}`
+  const told = message.replace(controlCharacters, escaped)
+  return `${time.toISOString().slice(11, 23)} ${level.padEnd(5)} ${told}${values.join('')}${trouble}\n`
+}
+
+/** Names come from clients: they must not begin lines of their own, nor command the terminal on which the log is read. */
+const controlCharacters = /\p{Cc}/gu
+const otherControlCharacters = /(?!\n)\p{Cc}/gu
+const longestText = 1000
+
+function escaped(character: string): string {
+  return inspect(character).slice(1, -1)
 }
 
 function shown(value: unknown): string {
-  return typeof value === 'string' && !/[\s"=]/.test(value) && value !== ''
+  return typeof value === 'string' && /^[^\s"=\p{C}]+$/u.test(value) && value.length <= longestText
     ? value
-    : inspect(value, { breakLength: Infinity, depth: 3 })
+    : inspect(value, { breakLength: Infinity, depth: 3, maxStringLength: longestText })
 }
 
 function indented(text: string): string {
