@@ -35,22 +35,42 @@ const properties = {
 export interface Brokers extends AsyncDisposable {
   readonly kafka: RunningBroker
   readonly ours: RunningBroker
+  /** Stops both as an administrator does, and starts them on the same ports and data. */
+  restart(): Promise<void>
 }
 
 export async function startBrokers(directory: string): Promise<Brokers> {
   await apacheKafka.prepare()
-  const [kafka, ours] = await Promise.all([
-    apacheKafka.start({ dataDirectory: join(directory, 'kafka'), properties }),
-    millrace.start({ dataDirectory: join(directory, 'ours'), properties }),
-  ])
+  const start = (ports: { kafka?: number; ours?: number } = {}) =>
+    Promise.all([
+      apacheKafka.start({ dataDirectory: join(directory, 'kafka'), properties, ...portOf(ports.kafka) }),
+      millrace.start({ dataDirectory: join(directory, 'ours'), properties, ...portOf(ports.ours) }),
+    ])
+  let [kafka, ours] = await start()
   const kill = async () => {
     await Promise.all([kafka.kill(), ours.kill()])
   }
-  try {
-    await Promise.all([kafka.ready(), ours.ready()])
-  } catch (error) {
-    await kill()
-    throw error
+  const ready = async () => {
+    try {
+      await Promise.all([kafka.ready(), ours.ready()])
+    } catch (error) {
+      await kill()
+      throw error
+    }
   }
-  return { kafka, ours, [Symbol.asyncDispose]: kill }
+  await ready()
+  return {
+    kafka,
+    ours,
+    async restart() {
+      await Promise.all([kafka.stop(), ours.stop()])
+      ;[kafka, ours] = await start({ kafka: kafka.port, ours: ours.port })
+      await ready()
+    },
+    [Symbol.asyncDispose]: kill,
+  }
+}
+
+function portOf(port: number | undefined): { port?: number } {
+  return port === undefined ? {} : { port }
 }

@@ -42,6 +42,20 @@ export const deliberateDifferences: readonly Deliberate[] = [
       reason: 'who names a thing several times is told of it once',
     }),
   ),
+  ...['ListOffsets', 'DescribeProducers'].map((message) => ({
+    message,
+    path: /\.(leaderEpoch|coordinatorEpoch)$/,
+    when: ({ kafka, ours }: Difference) => (ours as number) > 0 && (kafka as number) > (ours as number),
+    reason: 'a broker that comes back leads in the next epoch; in Kafka its going has taken an epoch as well',
+  })),
+  {
+    message: 'Produce',
+    path: /^responses.partitionResponses.(errorCode|baseOffset|logStartOffset)$/,
+    when: (_difference, exchange, history) => isForgotten(exchange!, history),
+    diverges: true,
+    reason:
+      'a producer whose partition was refused for good is forgotten; Kafka still expects the refused sequence from it',
+  },
   {
     message: 'JoinGroup',
     path: /^(leader|members)$/,
@@ -286,4 +300,21 @@ function isToldOnce(kafka: unknown, ours: unknown): boolean {
   const keyOf = (one: Named) => String(one.groupId ?? one.transactionalId ?? one.name ?? one.partitionIndex)
   const distinct = new Set(kafka.map(keyOf))
   return distinct.size < kafka.length && isDeepStrictEqual([...distinct].sort(), ours.map(keyOf).sort())
+}
+
+/** OUT_OF_ORDER_SEQUENCE_NUMBER from Kafka alone, after a batch of the same producer that both have refused. */
+function isForgotten({ request, differences }: Exchange, history: readonly Exchange[]): boolean {
+  const { producerId } = request as { producerId: bigint }
+  const isOutOfOrder = differences.some(
+    ({ path, kafka, ours }) => path.endsWith('errorCode') && kafka === 45 && ours === 0,
+  )
+  return (
+    isOutOfOrder &&
+    history.some(
+      (one) =>
+        one.api === 'Produce' &&
+        (one.request as { producerId: bigint }).producerId === producerId &&
+        /errorCode: (47|48|49|90|120),/.test(show(one.answer)),
+    )
+  )
 }

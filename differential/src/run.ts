@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { exitOnSignals } from '@millrace/interop/brokers'
 import { startBrokers } from './brokers.ts'
 import { levels } from './levels.ts'
+import { restartScenario } from './restart.ts'
 import { Session, type WalkOptions } from './session.ts'
 import { scenarios } from './scenarios/index.ts'
 import { walks } from './walks/index.ts'
@@ -18,13 +19,18 @@ const { values: options } = parseArgs({
     walks: { type: 'string', default: '12' },
     steps: { type: 'string', default: '60' },
     seed: { type: 'string' },
+    scenarios: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
   },
 })
 
+/** A seed alone repeats walks. */
+const playsScenarios = options.seed === undefined || options.only !== undefined || options.scenarios
+
+const isWanted = (name: string) => name.includes(options.only ?? '')
+
 async function playScenarios(session: Session): Promise<void> {
-  if (options.seed !== undefined && options.only === undefined) return
-  const isWanted = (name: string) => name.includes(options.only ?? '')
+  if (!playsScenarios) return
   for (const scenario of scenarios.filter(({ name }) => isWanted(name))) await session.play(scenario)
   for (const level of levels) await session.playAt(level, isWanted)
 }
@@ -46,6 +52,12 @@ async function main(directory: string): Promise<number> {
   const session = new Session(world, { isVerbose: options.verbose })
   await playScenarios(session)
   await takeWalks(session)
+  // Last: the epochs of leaders differ from here on.
+  const restarting = restartScenario(async () => {
+    await brokers.restart()
+    await world.prepare()
+  })
+  if (playsScenarios && isWanted(restarting.name)) await session.play(restarting)
   world.end()
   for (const [reason, count] of session.deliberate) console.log(`${count} times: ${reason}`)
   console.log(`${session.passed} passed, ${session.failed} failed`)

@@ -107,6 +107,8 @@ export class World implements Journal {
   end(): void {
     for (const client of this.#clients.values()) client.close()
     this.#clients.clear()
+    this.#barrier?.close()
+    this.#barrier = null
   }
 
   /** What the coordinators have written down since `begin` for this scenario's groups and transactional ids. */

@@ -424,7 +424,7 @@ export const transactions: readonly Scenario[] = [
         await produceIn(client, producer, topic, 0, version)
         await produceIn(client, producer, topic, 0, version)
         await produceIn(client, producer, topic, 3, version)
-        await send({ ...producer, baseSequence: 1 })
+        await send({ ...producer, baseSequence: version < 12 ? 0 : 1 })
         await produceIn(client, { ...producer, producerEpoch: 3 }, topic, 0, version)
         await produceIn(client, { ...producer, transactionalId: world.name('missing') }, topic, 1, version)
         await look(world, producer.transactionalId, topic)
@@ -766,6 +766,16 @@ export const transactions: readonly Scenario[] = [
       await initProducer(client, slowId, { version: 4, producerId, producerEpoch })
       await initProducer(client, slowId, {})
       await look(world, slowId, topic)
+    },
+  },
+  {
+    name: 'a producer whose partition was refused goes on with the next sequence',
+    async run(world) {
+      const topic = await world.topic('topic', 1)
+      const client = await world.client('producer')
+      const producer = await openProducer(client, world.name('id'))
+      await produceIn(client, producer, topic, 0, 11)
+      await produce(client, { ...producer, topic, version: 11, baseSequence: 1, transactionalId: null })
     },
   },
 ]
