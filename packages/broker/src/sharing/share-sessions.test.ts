@@ -112,3 +112,10 @@ test('what sessions remember is bounded', () => {
   assert.deepEqual(lost, ['g/second:200000'])
   sessions.open(request(0, { memberId: 'third' }))
 })
+
+test('members and groups with colons in their names are told apart', () => {
+  const { sessions } = sessionsOf()
+  sessions.open(request(0, { memberId: 'a:b', groupId: 'c' }))
+  sessions.open(request(0, { memberId: 'a', groupId: 'b:c' }))
+  assert.equal(sessions.size, 2)
+})

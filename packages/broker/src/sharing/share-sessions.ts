@@ -214,7 +214,7 @@ function mustTell(session: Session, outcome: SharedOutcome): boolean {
 }
 
 function sessionKey(groupId: string, memberId: string): string {
-  return `${memberId}:${groupId}`
+  return `${memberId.length}:${memberId}:${groupId}`
 }
 
 export function partitionKey({ topicId, index }: SharedPartitionId): string {
