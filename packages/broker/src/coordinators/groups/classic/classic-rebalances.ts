@@ -13,6 +13,8 @@ import { groupMetadata } from './group-metadata.ts'
 
 /** How much longer a first rebalance waits for members that have been given an id. */
 const pendingGraceMs = 100
+/** For static members that give hardly any time for rebalances: until it is looked again whether they have joined. */
+const shortestWaitMs = 1000
 
 export class ClassicRebalances {
   readonly #context: GroupShardContext
@@ -97,7 +99,7 @@ export class ClassicRebalances {
     if (!group.electJoinedLeader() && group.members.size > 0) {
       // Only static members are left, and none of them has come. They are waited for until their sessions end.
       logger.warn('a rebalance cannot end, as no member has joined', { group: group.id })
-      this.#completeAfter(group, group.rebalanceTimeoutMs)
+      this.#completeAfter(group, Math.max(group.rebalanceTimeoutMs, shortestWaitMs))
       return nothing
     }
     group.beginGeneration(this.#nowMs)

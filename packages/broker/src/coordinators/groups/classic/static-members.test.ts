@@ -188,6 +188,24 @@ test('a rebalance that only static members could end waits for them', async () =
   assert.deepEqual([joinOf(back).generationId, joinOf(back).leader], [2, fixed.memberId])
 })
 
+test('a rebalance that waits for static members does not spin when they give hardly any time for it', async () => {
+  const under = new GroupShardUnderTest()
+  const timeouts = { sessionTimeoutMs: 100_000, rebalanceTimeoutMs: 5 }
+  const fixed = new ClassicClient(under, { instance: 'a' })
+  fixed.join(timeouts)
+  await under.time.advance(3000)
+  fixed.sync({ assignments: [{ memberId: fixed.memberId, assignment: new Uint8Array(1) }] })
+  await under.time.advance(0)
+  const passing = new ClassicClient(under, { version: 3 })
+  passing.join(timeouts)
+  await under.time.advance(0)
+  passing.memberId = [...groupOf(under).members.keys()].find((id) => id !== fixed.memberId)!
+  passing.leave()
+  await under.time.advance(10_000)
+  assert.equal(groupOf(under).state, 'PreparingRebalance')
+  assert.ok(under.warnings.length > 5 && under.warnings.length < 12, `${under.warnings.length} attempts`)
+})
+
 test('a static member is removed by its instance alone', async () => {
   const { under, leader } = await group()
   const left = leader.leave('', 'b')
