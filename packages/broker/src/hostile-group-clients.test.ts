@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
+  ApiVersions,
   ConsumerGroupHeartbeat,
   DescribeGroups,
   DescribeProducers,
@@ -11,6 +12,7 @@ import {
   FindCoordinator,
   InitProducerId,
   JoinGroup,
+  LeaveGroup,
   ListOffsets,
   OffsetCommit,
   OffsetFetch,
@@ -221,4 +223,30 @@ test('a partition gets one marker, however often it is named', async () => {
   })
   assert.equal(topics[0]!.partitions[0]!.offset, 1n)
   client.close()
+})
+
+test('a hundred thousand members that leave a group they are not in do not keep the others waiting', async () => {
+  await using broker = await TestBroker.start({ configs: oneCoordinator })
+  const client = await broker.connect()
+  const other = await broker.connect()
+  await findCoordinator(client, 0)
+  await broker.createTopic('t')
+  await commitOne(client, '')
+  const members = Array.from({ length: 100_000 }, (_, at) => ({ memberId: `m${at}`, groupInstanceId: null }))
+  const leaving = client.ask(LeaveGroup, 4, { groupId: 'g', members })
+  let isDone = false
+  let answered = 0
+  const watch = (async () => {
+    for (; !isDone; answered++) await other.ask(ApiVersions, 0, {})
+  })()
+  const answer = await leaving
+  isDone = true
+  await watch
+  assert.deepEqual(
+    answer.members.map(({ memberId }) => memberId),
+    members.map(({ memberId }) => memberId),
+  )
+  assert.ok(answer.members.every(({ errorCode }) => errorCode === ErrorCode.UNKNOWN_MEMBER_ID))
+  assert.ok(answered > 10, `only ${answered} requests of another client were served meanwhile`)
+  for (const one of [client, other]) one.close()
 })

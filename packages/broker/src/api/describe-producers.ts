@@ -3,18 +3,20 @@ import { DescribeProducers, ErrorCode, KafkaError, type ResponseInput } from '@m
 import { topicNameProblem } from '../controller/topic-names.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
+import { askInTurns } from './ask-for-each.ts'
 import { partitionsByTopic } from './partitions-by-topic.ts'
 
 type PartitionAnswer = ResponseInput<typeof DescribeProducers>['topics'][number]['partitions'][number]
 
-export const describeProducers = handler(DescribeProducers, (request, context) => ({
-  throttleTimeMs: 0,
+export const describeProducers = handler(DescribeProducers, async (request, context) => {
+  const { clock } = context.broker
   // Each once: a partition may remember many producers, and the answer must not be larger than what the broker holds.
-  topics: Array.from(partitionsByTopic(request.topics), ([name, indexes]) => ({
+  const topics = await askInTurns(partitionsByTopic(request.topics), clock, async ([name, indexes]) => ({
     name,
-    partitions: Array.from(indexes, (index) => describe(name, index, context)),
-  })),
-}))
+    partitions: await askInTurns(indexes, clock, (index) => describe(name, index, context)),
+  }))
+  return { throttleTimeMs: 0, topics }
+})
 
 function describe(topic: string, partitionIndex: number, context: RequestContext): PartitionAnswer {
   const problem = topicNameProblem(topic)

@@ -3,6 +3,7 @@ import { ErrorCode, LeaveGroup } from '@millrace/protocol'
 import type { LeaveAnswer, LeaveRequest } from '../coordinators/groups/classic/classic-answers.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
+import { askInTurns } from './ask-for-each.ts'
 import { refusalCode } from './coordinator-refusal.ts'
 import { groupClient } from './group-client.ts'
 
@@ -13,10 +14,24 @@ export const leaveGroup = handler(LeaveGroup, async (request, context) => {
   const isBatched = context.version >= firstVersionWithMembers
   const { memberId } = request
   const members = isBatched ? request.members : [{ memberId, groupInstanceId: null, reason: null }]
-  const answer = await leave({ ...request, members }, context)
+  const answer = await leaveInTurns({ ...request, members }, context)
   if (isBatched) return answer
   return { errorCode: answer.errorCode || answer.members?.[0]?.errorCode || ErrorCode.NONE }
 })
+
+/** More members than that leave in several steps, so that others get their turn between them. */
+const mostAtOnce = 1000
+
+async function leaveInTurns(request: LeaveRequest, context: RequestContext): Promise<LeaveAnswer> {
+  const { members } = request
+  if (members.length <= mostAtOnce) return leave(request, context)
+  const steps = Array.from({ length: Math.ceil(members.length / mostAtOnce) }, (_, at) =>
+    members.slice(at * mostAtOnce, (at + 1) * mostAtOnce),
+  )
+  const answers = await askInTurns(steps, context.broker.clock, (some) => leave({ ...request, members: some }, context))
+  const refusal = answers.find(({ errorCode }) => errorCode !== ErrorCode.NONE)
+  return refusal ?? { errorCode: ErrorCode.NONE, members: answers.flatMap((answer) => answer.members ?? []) }
+}
 
 async function leave(request: LeaveRequest, context: RequestContext): Promise<LeaveAnswer> {
   const { groupId, members } = request
