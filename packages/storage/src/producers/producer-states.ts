@@ -146,8 +146,8 @@ export class ProducerStates {
 
   /** @throws KafkaError INVALID_PRODUCER_EPOCH when a later epoch of the producer was seen. */
   checkEpoch(producerId: bigint, epoch: number): void {
-    const last = this.#producers?.get(producerId)?.epoch ?? -1
-    if (epoch < last)
+    const last = this.#producers?.get(producerId)?.epoch
+    if (last !== undefined && epoch < last)
       throw new KafkaError(
         ErrorCode.INVALID_PRODUCER_EPOCH,
         `${this.#options.partition}: producer ${producerId} has epoch ${epoch}, its last one is ${last}`,

@@ -128,3 +128,9 @@ test('who is refused is forgotten, but not who has begun again meanwhile', () =>
   producers.verifications.refused(producerId, first)
   assert.equal(producers.verifications.get(producerId), second)
 })
+
+test('a producer that is not known yet is asked about whatever its epoch: the coordinator knows better', () => {
+  const producer = new Producer()
+  producer.epoch = -2
+  assert.notEqual(producer.begin(0), null)
+})
