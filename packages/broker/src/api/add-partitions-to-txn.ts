@@ -7,7 +7,7 @@ import { isInternalTopic } from '../controller/topic-names.ts'
 import type { TopicPartition } from '../coordinators/transactions/partition-set.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
-import { askInTurns } from './ask-for-each.ts'
+import { askInTurns } from '../server/ask-in-turns.ts'
 import { fencedFor, orRefused } from './producer-errors.ts'
 
 const firstBatchedVersion = 4

@@ -6,7 +6,7 @@ import {
 } from '../coordinators/groups/consumer/describe-consumer-group.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
-import { askForEach, itself } from './ask-for-each.ts'
+import { askForEach, itself } from '../server/ask-in-turns.ts'
 import { GROUP_OPERATIONS } from './authorized-operations.ts'
 import { servesConsumerGroups } from './consumer-group-protocol.ts'
 import { refusalCode } from './coordinator-refusal.ts'

@@ -3,7 +3,7 @@ import { DeleteGroups } from '@millrace/protocol'
 import { deleteGroup as deleteGroupOf } from '../coordinators/groups/delete-groups.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
-import { askForEach, itself } from './ask-for-each.ts'
+import { askForEach, itself } from '../server/ask-in-turns.ts'
 import { refusalCode } from './coordinator-refusal.ts'
 
 export const deleteGroups = handler(DeleteGroups, async (request, context) => {

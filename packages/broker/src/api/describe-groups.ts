@@ -4,7 +4,7 @@ import { describeGroup, undescribed } from '../coordinators/groups/describe-grou
 import type { DescribedGroup } from '../coordinators/groups/classic/describe-classic.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
-import { askForEach, itself } from './ask-for-each.ts'
+import { askForEach, itself } from '../server/ask-in-turns.ts'
 import { GROUP_OPERATIONS } from './authorized-operations.ts'
 import { refusalCode } from './coordinator-refusal.ts'
 

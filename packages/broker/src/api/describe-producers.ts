@@ -3,7 +3,7 @@ import { DescribeProducers, ErrorCode, KafkaError, type ResponseInput } from '@m
 import { topicNameProblem } from '../controller/topic-names.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
-import { askInTurns } from './ask-for-each.ts'
+import { askInTurns } from '../server/ask-in-turns.ts'
 import { partitionsByTopic } from './partitions-by-topic.ts'
 
 type PartitionAnswer = ResponseInput<typeof DescribeProducers>['topics'][number]['partitions'][number]

@@ -1,7 +1,7 @@
 /** Where share groups begin to read (KIP-932); with their lag since version 1 (KIP-1226). */
 import { DescribeShareGroupOffsets, ErrorCode, KafkaError } from '@millrace/protocol'
 import { handler } from '../server/handler.ts'
-import { askForEach } from './ask-for-each.ts'
+import { askForEach } from '../server/ask-in-turns.ts'
 import { refusalCode } from './coordinator-refusal.ts'
 import { servesShareGroups } from './share-group-protocol.ts'
 

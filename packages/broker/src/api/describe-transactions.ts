@@ -2,7 +2,7 @@
 import { DescribeTransactions, ErrorCode, type ResponseInput } from '@millrace/protocol'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
-import { askForEach, itself } from './ask-for-each.ts'
+import { askForEach, itself } from '../server/ask-in-turns.ts'
 import { orRefused } from './producer-errors.ts'
 
 type TransactionAnswer = ResponseInput<typeof DescribeTransactions>['transactionStates'][number]

@@ -3,7 +3,7 @@ import { ErrorCode, LeaveGroup } from '@millrace/protocol'
 import type { LeaveAnswer, LeaveRequest } from '../coordinators/groups/classic/classic-answers.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
-import { askInTurns } from './ask-for-each.ts'
+import { askInTurns } from '../server/ask-in-turns.ts'
 import { refusalCode } from './coordinator-refusal.ts'
 import { groupClient } from './group-client.ts'
 

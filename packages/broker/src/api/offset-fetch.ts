@@ -10,7 +10,7 @@ import {
 } from '../coordinators/groups/offsets/fetch-offsets.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
-import { askForEach } from './ask-for-each.ts'
+import { askForEach } from '../server/ask-in-turns.ts'
 import { refusalCode } from './coordinator-refusal.ts'
 
 const firstVersionOfCoordinator = 1

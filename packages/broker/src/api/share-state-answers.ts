@@ -3,7 +3,7 @@ import { ErrorCode, KafkaError } from '@millrace/protocol'
 import { longestIdLength } from '../coordinators/client-bounds.ts'
 import type { SharePartitionKey } from '../coordinators/share-partition-key.ts'
 import type { RequestContext } from '../server/request-context.ts'
-import { askInTurns } from './ask-for-each.ts'
+import { askInTurns } from '../server/ask-in-turns.ts'
 
 interface StateRequest<P> {
   readonly groupId: string

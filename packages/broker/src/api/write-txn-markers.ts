@@ -4,7 +4,7 @@
  */
 import { WriteTxnMarkers } from '@millrace/protocol'
 import { handler } from '../server/handler.ts'
-import { askInTurns } from './ask-for-each.ts'
+import { askInTurns } from '../server/ask-in-turns.ts'
 import { partitionsByTopic } from './partitions-by-topic.ts'
 
 export const writeTxnMarkers = handler(

@@ -13,6 +13,7 @@ import {
 import type { Clock, Logger } from '@millrace/runtime'
 import type { MetadataCache } from '../../../metadata/metadata-cache.ts'
 import type { Partitions as HostedPartitions } from '../../../partitions/partitions.ts'
+import { askInTurns } from '../../../server/ask-in-turns.ts'
 import type { Persister, StateSummary } from '../../../sharing/persister.ts'
 import type { GroupCoordinator } from '../group-coordinator.ts'
 import type { GroupClient } from '../group-part.ts'
@@ -106,7 +107,7 @@ export class ShareGroupService {
     topicName: string,
     partitions: readonly number[],
   ): Promise<DescribedTopic> {
-    const described = partitions.map(async (partition) => {
+    const described = await askInTurns(partitions, this.#options.clock, async (partition) => {
       try {
         const summary = await this.#options.persister.readSummary({ groupId, topicId, partition })
         return this.#describePartition(topicName, partition, summary)
@@ -116,7 +117,7 @@ export class ShareGroupService {
         throw error
       }
     })
-    return { topicName, topicId, partitions: await Promise.all(described) }
+    return { topicName, topicId, partitions: described }
   }
 
   #describePartition(
