@@ -6,6 +6,7 @@ import {
   ListOffsets,
   Produce,
   ReadShareGroupStateSummary,
+  ShareFetch,
 } from '@millrace/protocol'
 import {
   acquiredIn,
@@ -130,6 +131,24 @@ test('sessions: epochs, the limit, and what a first request may not do', async (
   assert.equal((await one.fetch({ epoch: 0, partitions: [0] })).errorCode, ErrorCode.NONE)
   assert.equal((await one.fetch({ epoch: -1 })).errorCode, ErrorCode.NONE)
   assert.equal((await two.fetch()).errorCode, ErrorCode.NONE)
+})
+
+test('a way to acquire that does not exist is refused', async () => {
+  await using on = await scene()
+  const { errorCode } = await on.client.ask(ShareFetch, 2, {
+    groupId,
+    memberId: 'one',
+    shareSessionEpoch: 0,
+    maxWaitMs: 0,
+    minBytes: 1,
+    maxBytes: 1 << 20,
+    maxRecords: 500,
+    batchSize: 500,
+    shareAcquireMode: 2,
+    topics: [{ topicId: on.topicId, partitions: [{ partitionIndex: 0, acknowledgementBatches: [] }] }],
+    forgottenTopicsData: [],
+  })
+  assert.equal(errorCode, ErrorCode.UNKNOWN_SERVER_ERROR)
 })
 
 test('malformed acknowledgements are refused for their partition alone', async () => {

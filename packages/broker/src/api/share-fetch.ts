@@ -27,6 +27,7 @@ interface Member {
   readonly memberId: string
 }
 
+const batchOptimizedMode = 0
 const recordLimitMode = 1
 
 export const shareFetch = handler(ShareFetch, async (request, context) => {
@@ -34,6 +35,12 @@ export const shareFetch = handler(ShareFetch, async (request, context) => {
   if (!servesShareGroups(context.broker)) return refused(ErrorCode.UNSUPPORTED_VERSION, null)
   if (groupId === null) return refused(ErrorCode.INVALID_REQUEST, 'Invalid group id in the request.')
   if (!isMemberId(memberId)) return refused(ErrorCode.INVALID_REQUEST, 'Invalid member id in the request.')
+  const { shareAcquireMode } = request
+  if (shareAcquireMode !== batchOptimizedMode && shareAcquireMode !== recordLimitMode)
+    return refused(
+      ErrorCode.UNKNOWN_SERVER_ERROR,
+      `share acquire mode ${shareAcquireMode} does not exist, expected 0 or 1`,
+    )
   const contradiction = request.isRenewAck ? whatRenewalForbids(request) : null
   if (contradiction !== null) return refused(ErrorCode.INVALID_REQUEST, contradiction)
   const member = { groupId, memberId }
