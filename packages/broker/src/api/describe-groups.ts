@@ -1,21 +1,16 @@
 /** Classic groups and their members. */
-import { DescribeGroups, ErrorCode } from '@millrace/protocol'
+import { DescribeGroups } from '@millrace/protocol'
 import { describeGroup, undescribed } from '../coordinators/groups/describe-groups.ts'
 import type { DescribedGroup } from '../coordinators/groups/classic/describe-classic.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
 import { askForEach, itself } from '../server/ask-in-turns.ts'
-import { GROUP_OPERATIONS } from './authorized-operations.ts'
 import { refusalCode } from './coordinator-refusal.ts'
+import { withOperations } from './describe-each-group.ts'
 
 export const describeGroups = handler(DescribeGroups, async (request, context) => {
   const groups = await askForEach(request.groups, itself, context.broker.clock, (groupId) => describe(groupId, context))
-  if (!request.includeAuthorizedOperations) return { groups }
-  return {
-    groups: groups.map((group) =>
-      group.errorCode === ErrorCode.NONE ? { ...group, authorizedOperations: GROUP_OPERATIONS } : group,
-    ),
-  }
+  return { groups: request.includeAuthorizedOperations ? groups.map(withOperations) : groups }
 })
 
 async function describe(groupId: string, context: RequestContext): Promise<DescribedGroup> {
