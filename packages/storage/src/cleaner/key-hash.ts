@@ -1,6 +1,7 @@
 /**
- * MD5 of record keys, as Kafka's cleaner takes it: 128 bits stand for a key, so two keys must never share them, even if somebody who may
- * name keys tries: a hash for hash tables would not do. In JavaScript, as a call into OpenSSL costs five times as much for a short key.
+ * MD5 of record keys, as Kafka's cleaner takes it: 128 bits stand for a key, so that no two keys share them by chance. Who sets out to can make
+ * two that do (MD5 is broken that way) and loses the older one, in Kafka too. In JavaScript, as a call into OpenSSL costs five times as much
+ * for a short key.
  * Source: RFC 1321.
  */
 
