@@ -10,7 +10,6 @@ import {
   CreateTopics,
   ErrorCode,
   errorName,
-  Fetch,
   forEachBatch,
   KafkaError,
   lastOffset,
@@ -31,13 +30,13 @@ import {
   type CrashTarget,
   type StoredRecord,
 } from './crash-target.ts'
+import { fetchPartition } from './fetch-partition.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const { clock, transport } = nodeRuntime()
 const startTimeoutMs = 30_000
-/** The last versions that name topics by name. */
+/** The last version that names topics by name. */
 const produceVersion = 9
-const fetchVersion = 11
 
 /** Invariant: `#connection` is open only while `#child` lives. */
 export class BrokerTarget implements CrashTarget {
@@ -195,23 +194,7 @@ export class BrokerTarget implements CrashTarget {
   }
 
   async #fetch({ topic, partition }: CrashPartition, fetchOffset: bigint): Promise<Uint8Array> {
-    const { responses } = await this.#ask((broker) =>
-      broker.send(
-        Fetch,
-        {
-          maxWaitMs: 1000,
-          minBytes: 1,
-          maxBytes: 8_000_000,
-          isolationLevel: 0,
-          sessionId: 0,
-          topics: [{ topic, partitions: [{ partition, fetchOffset, partitionMaxBytes: 4_000_000 }] }],
-          forgottenTopicsData: [],
-          rackId: '',
-        },
-        { version: fetchVersion },
-      ),
-    )
-    const answer = responses[0]!.partitions[0]!
+    const answer = await this.#ask((broker) => fetchPartition(broker, { topic, partition, fetchOffset }))
     if (answer.errorCode !== ErrorCode.NONE)
       throw new Error(`${topic}-${partition}: Fetch at ${fetchOffset} was answered with ${errorName(answer.errorCode)}`)
     return answer.records ?? new Uint8Array(0)

@@ -4,7 +4,6 @@ import {
   CreateTopics,
   ErrorCode,
   errorName,
-  Fetch,
   forEachBatch,
   isControl,
   isTransactional,
@@ -18,13 +17,13 @@ import {
   readRecords,
 } from '@millrace/protocol'
 import { nodeRuntime } from '@millrace/runtime'
+import { fetchPartition } from '../fetch-partition.ts'
 import type { LogEntry } from './log-entry.ts'
 
 const { clock, transport } = nodeRuntime()
 const requestTimeoutMs = 10_000
 /** The last versions that name topics by name. */
 const metadataVersion = 9
-const fetchVersion = 11
 const offsetFetchVersion = 8
 
 export class ClusterView implements AsyncDisposable {
@@ -114,23 +113,9 @@ export class ClusterView implements AsyncDisposable {
   }
 
   async #fetch(topic: string, partition: number, fetchOffset: bigint): Promise<Uint8Array> {
-    const { responses } = await this.#ask((broker) =>
-      broker.send(
-        Fetch,
-        {
-          maxWaitMs: 1000,
-          minBytes: 1,
-          maxBytes: 8_000_000,
-          isolationLevel: 0,
-          sessionId: 0,
-          topics: [{ topic, partitions: [{ partition, fetchOffset, partitionMaxBytes: 4_000_000 }] }],
-          forgottenTopicsData: [],
-          rackId: '',
-        },
-        { version: fetchVersion },
-      ),
+    const { errorCode, records } = await this.#ask((broker) =>
+      fetchPartition(broker, { topic, partition, fetchOffset }),
     )
-    const { errorCode, records } = responses[0]!.partitions[0]!
     if (errorCode !== ErrorCode.NONE)
       throw new Error(`${topic}-${partition} at ${fetchOffset}: ${errorName(errorCode)}`)
     return records ?? new Uint8Array(0)
