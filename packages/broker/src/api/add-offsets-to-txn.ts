@@ -1,6 +1,6 @@
 /** Adds the offsets of a group to a transaction, before they are committed in it (KIP-98): that is a partition of `__consumer_offsets`. */
 import { AddOffsetsToTxn } from '@millrace/protocol'
-import { groupMetadataTopic } from '../coordinators/groups/group-coordinator.ts'
+import { OFFSETS_TOPIC } from '../controller/topic-names.ts'
 import { handler } from '../server/handler.ts'
 import { fencedFor, orRefused } from './producer-errors.ts'
 
@@ -10,7 +10,7 @@ export const addOffsetsToTxn = handler(AddOffsetsToTxn, async (request, { versio
   const { transactionalId, groupId, producerId, producerEpoch } = request
   const { groups, transactions } = broker.coordinators
   const add = async () => {
-    const partitions = [{ topic: groupMetadataTopic, partition: groups.partitionOf(groupId) }]
+    const partitions = [{ topic: OFFSETS_TOPIC, partition: groups.partitionOf(groupId) }]
     return transactions.addPartitions(transactionalId, { producerId, producerEpoch, partitions, clientVersion: 0 })
   }
   const errorCode = await orRefused(add(), (code) => code)

@@ -11,6 +11,7 @@ import { formatSharePartitionKey, parseSharePartitionKey } from '../coordinators
 import type { TopicImage } from '../metadata/image.ts'
 import { handler } from '../server/handler.ts'
 import type { RequestContext } from '../server/request-context.ts'
+import { OFFSETS_TOPIC, SHARE_STATE_TOPIC, TRANSACTION_STATE_TOPIC } from '../controller/topic-names.ts'
 
 const BATCHED_SINCE = 4
 const SHARE_SINCE = 6
@@ -24,10 +25,10 @@ interface CoordinatorType {
 
 /** By key type. */
 const types: readonly CoordinatorType[] = [
-  { topic: '__consumer_offsets', since: 0, canonicalKey: (key) => key },
-  { topic: '__transaction_state', since: 1, canonicalKey: (key) => key },
+  { topic: OFFSETS_TOPIC, since: 0, canonicalKey: (key) => key },
+  { topic: TRANSACTION_STATE_TOPIC, since: 1, canonicalKey: (key) => key },
   {
-    topic: '__share_group_state',
+    topic: SHARE_STATE_TOPIC,
     since: SHARE_SINCE,
     canonicalKey: (key) => {
       const parsed = parseSharePartitionKey(key)

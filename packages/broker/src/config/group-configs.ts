@@ -24,7 +24,7 @@ export function isGroupConfig(name: string): name is GroupConfigName {
 }
 
 /** An effective value of a group. */
-export function groupConfigValue<N extends GroupConfigName>(
+function groupConfigValue<N extends GroupConfigName>(
   broker: BrokerConfigReader,
   overrides: ConfigTexts,
   name: N,

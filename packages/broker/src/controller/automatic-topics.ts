@@ -3,6 +3,7 @@ import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { BrokerConfigName } from '../config/broker-configs.ts'
 import type { BrokerServices } from '../server/broker-services.ts'
 import type { NewTopic } from './create-topics.ts'
+import { OFFSETS_TOPIC, SHARE_STATE_TOPIC, TRANSACTION_STATE_TOPIC } from './topic-names.ts'
 
 /** How long to wait for a topic that is being created; after that the client asks again. */
 const CREATION_PATIENCE_MS = 2000
@@ -45,7 +46,7 @@ function automaticTopic(name: string, { config, metadata }: Services): NewTopic 
     return Math.min(count, Math.max(1, alive))
   }
   switch (name) {
-    case '__consumer_offsets':
+    case OFFSETS_TOPIC:
       return {
         ...withoutAssignments(name),
         numPartitions: config.get('offsets.topic.num.partitions'),
@@ -56,7 +57,7 @@ function automaticTopic(name: string, { config, metadata }: Services): NewTopic 
           'segment.bytes': config.get('offsets.topic.segment.bytes'),
         }),
       }
-    case '__transaction_state':
+    case TRANSACTION_STATE_TOPIC:
       return {
         ...withoutAssignments(name),
         numPartitions: config.get('transaction.state.log.num.partitions'),
@@ -69,7 +70,7 @@ function automaticTopic(name: string, { config, metadata }: Services): NewTopic 
           'segment.bytes': config.get('transaction.state.log.segment.bytes'),
         }),
       }
-    case '__share_group_state':
+    case SHARE_STATE_TOPIC:
       return {
         ...withoutAssignments(name),
         numPartitions: config.get('share.coordinator.state.topic.num.partitions'),

@@ -1,11 +1,12 @@
 /** What a topic may be called. */
 
+/** Groups, and the offsets they have committed. */
+export const OFFSETS_TOPIC = '__consumer_offsets'
+export const TRANSACTION_STATE_TOPIC = '__transaction_state'
+export const SHARE_STATE_TOPIC = '__share_group_state'
+
 /** Topics of the broker's own coordinators. */
-const INTERNAL_TOPICS: ReadonlySet<string> = new Set([
-  '__consumer_offsets',
-  '__transaction_state',
-  '__share_group_state',
-])
+const INTERNAL_TOPICS: ReadonlySet<string> = new Set([OFFSETS_TOPIC, TRANSACTION_STATE_TOPIC, SHARE_STATE_TOPIC])
 
 /** KRaft's name for the log of the cluster's metadata. There is none here, but nobody may take the name. */
 export const CLUSTER_METADATA_TOPIC = '__cluster_metadata'

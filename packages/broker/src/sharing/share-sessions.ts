@@ -18,7 +18,7 @@ export interface SessionConnection {
 /** Over all sessions: what clients may make the broker remember. */
 const maxRememberedPartitions = 250_000
 
-export const initialShareEpoch = 0
+const initialShareEpoch = 0
 export const finalShareEpoch = -1
 const maxEpoch = 0x7fffffff
 

@@ -97,7 +97,5 @@ export function recordType<const KeyFields extends Shape, const ValueFields exte
 export type RecordKey<T extends RecordType> = Decoded<T['key']['fields']>
 /** What decoding a value gives. */
 export type RecordValue<T extends RecordType> = Decoded<T['value']['fields']>
-/** What encoding a key takes. */
-export type RecordKeyInput<T extends RecordType> = Encodable<T['key']['fields']>
 /** What encoding a value takes. */
 export type RecordValueInput<T extends RecordType> = Encodable<T['value']['fields']>

@@ -10,8 +10,7 @@ import type { Assignor } from './assignors/assignor.ts'
 import { consumerAssignors } from './assignors/consumer-assignors.ts'
 import { GroupShard } from './group-shard.ts'
 import type { CommittedTopicAnswer, TxnCommitRequest } from './offsets/commit-offsets.ts'
-
-export const groupMetadataTopic = '__consumer_offsets'
+import { OFFSETS_TOPIC } from '../../controller/topic-names.ts'
 
 /** Offsets that are about to be committed in a transaction. */
 export interface OffsetsInTransaction extends ProducerIdentity {
@@ -45,7 +44,7 @@ export class GroupCoordinator implements Coordinator {
     this.assignors = consumerAssignors(config.get('group.consumer.assignors'))
     this.runtime = new CoordinatorRuntime<GroupShard>({
       ...runtimeServices(services),
-      topic: groupMetadataTopic,
+      topic: OFFSETS_TOPIC,
       types: consumerOffsetsRecords,
       makeShard: (shard) => new GroupShard(shard, config),
       loadBufferBytes: config.get('offsets.load.buffer.size'),
@@ -68,8 +67,8 @@ export class GroupCoordinator implements Coordinator {
 
   /** @throws KafkaError NOT_COORDINATOR while the topic does not exist: asking for the coordinator makes it. */
   partitionOf(groupId: string): number {
-    const count = this.#image().topics.get(groupMetadataTopic)?.partitions.length ?? 0
-    if (count === 0) throw new KafkaError(ErrorCode.NOT_COORDINATOR, `${groupMetadataTopic} does not exist yet`)
+    const count = this.#image().topics.get(OFFSETS_TOPIC)?.partitions.length ?? 0
+    if (count === 0) throw new KafkaError(ErrorCode.NOT_COORDINATOR, `${OFFSETS_TOPIC} does not exist yet`)
     return partitionForKey(groupId, count)
   }
 
@@ -91,7 +90,7 @@ export class GroupCoordinator implements Coordinator {
     const partition = this.partitionOf(request.groupId)
     const verification = await this.#verifyTransaction({
       ...request,
-      topic: groupMetadataTopic,
+      topic: OFFSETS_TOPIC,
       partition,
       apiVersion,
     })

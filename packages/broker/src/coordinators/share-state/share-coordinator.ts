@@ -10,8 +10,7 @@ import { CoordinatorRuntime } from '../runtime/coordinator-runtime.ts'
 import type { Decision } from '../runtime/decision.ts'
 import { formatSharePartitionKey, type SharePartitionKey } from '../share-partition-key.ts'
 import { ShareStateShard } from './share-state-shard.ts'
-
-export const shareStateTopic = '__share_group_state'
+import { SHARE_STATE_TOPIC } from '../../controller/topic-names.ts'
 
 export class ShareCoordinator implements Coordinator {
   readonly #services: BrokerServices
@@ -24,7 +23,7 @@ export class ShareCoordinator implements Coordinator {
     this.#services = services
     this.#runtime = new CoordinatorRuntime<ShareStateShard>({
       ...runtimeServices(services),
-      topic: shareStateTopic,
+      topic: SHARE_STATE_TOPIC,
       types: shareGroupStateRecords,
       makeShard: (context) =>
         new ShareStateShard(context, {
@@ -54,8 +53,8 @@ export class ShareCoordinator implements Coordinator {
 
   /** Creates the topic if it is missing, and waits for it a moment. */
   async ensureTopic(): Promise<void> {
-    if (!this.#services.metadata.image.topics.has(shareStateTopic))
-      await createAutomatically([shareStateTopic], this.#services)
+    if (!this.#services.metadata.image.topics.has(SHARE_STATE_TOPIC))
+      await createAutomatically([SHARE_STATE_TOPIC], this.#services)
   }
 
   /** These reject as the shard's methods, and as `ShardHost.write`. */
@@ -92,7 +91,7 @@ export class ShareCoordinator implements Coordinator {
     this.#pruneTimer = clock.after(config.get('share.coordinator.state.topic.prune.interval.ms'), () => {
       this.prune()
         .catch((error: unknown) => {
-          logger.warn(`cannot prune ${shareStateTopic}`, { error })
+          logger.warn(`cannot prune ${SHARE_STATE_TOPIC}`, { error })
         })
         .finally(() => {
           if (!this.#isClosed) this.#schedulePruning()
@@ -104,7 +103,7 @@ export class ShareCoordinator implements Coordinator {
   async prune(): Promise<void> {
     for (const index of this.#runtime.activePartitions) {
       const neededFrom = await this.#runtime.read(index, ({ neededFrom: offset }) => offset)
-      const partition = this.#services.partitions.get(shareStateTopic, index)
+      const partition = this.#services.partitions.get(SHARE_STATE_TOPIC, index)
       if (partition === undefined || partition.isOffline || !partition.isLeader) continue
       const { log } = partition
       const target = neededFrom < log.highWatermark ? neededFrom : log.highWatermark

@@ -7,6 +7,7 @@ import type { Partitions } from '../../partitions/partitions.ts'
 import type { TransactionMarker } from '../runtime/shard-host.ts'
 import type { MarkerWriter } from './marker-writer.ts'
 import type { TopicPartition } from './partition-set.ts'
+import { OFFSETS_TOPIC } from '../../controller/topic-names.ts'
 
 /** The group coordinator writes the markers of its own partitions, as pending offsets take effect with them. */
 export interface OffsetsMarkers {
@@ -23,8 +24,6 @@ export interface LocalMarkersOptions {
   /** How long the other replicas may take. */
   readonly timeoutMs: () => number
 }
-
-const offsetsTopic = '__consumer_offsets'
 
 export class LocalMarkers implements MarkerWriter {
   readonly #options: LocalMarkersOptions
@@ -48,7 +47,7 @@ export class LocalMarkers implements MarkerWriter {
     const partition = this.#options.partitions.get(topic, index)
     if (partition === undefined || partition.isOffline) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     try {
-      if (topic !== offsetsTopic) return await this.#appendTo(partition, marker)
+      if (topic !== OFFSETS_TOPIC) return await this.#appendTo(partition, marker)
       await this.#options.groupOffsets.endTransaction(index, marker)
       return ErrorCode.NONE
     } catch (error) {

@@ -18,8 +18,7 @@ import type { TransactionCoordination } from './partition-verification.ts'
 import { TransactionShard, type Rule, type Ruling } from './transaction-shard.ts'
 import { completed, type Transaction } from './transaction.ts'
 import { become, NEEDS_PRODUCER_ID, refuse } from './verdict.ts'
-
-export const transactionStateTopic = '__transaction_state'
+import { TRANSACTION_STATE_TOPIC } from '../../controller/topic-names.ts'
 
 /** NONE with an identity, or an error with -1n and -1. */
 export interface IdentityAnswer extends ProducerIdentity {
@@ -40,7 +39,7 @@ export class TransactionCoordinator implements Coordinator, TransactionCoordinat
     this.#services = services
     this.#runtime = new CoordinatorRuntime({
       ...runtimeServices(services),
-      topic: transactionStateTopic,
+      topic: TRANSACTION_STATE_TOPIC,
       types: transactionStateRecords,
       makeShard: (context) => new TransactionShard(context, writer),
       loadBufferBytes: config.get('transaction.state.log.load.buffer.size'),

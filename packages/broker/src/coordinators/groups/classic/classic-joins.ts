@@ -173,7 +173,7 @@ export class ClassicJoins {
   }
 }
 
-export function reasonOf({ reason }: JoinRequest): string {
+function reasonOf({ reason }: JoinRequest): string {
   return reason === null || reason === '' ? 'not provided' : reason
 }
 
