@@ -5,7 +5,6 @@ import type { BrokerServices } from '../../server/broker-services.ts'
 import { runtimeServices, type Coordinator } from '../coordinator.ts'
 import { CoordinatorRuntime } from '../runtime/coordinator-runtime.ts'
 import type { Decision, ProducerIdentity } from '../runtime/decision.ts'
-import { partitionForKey } from '../runtime/partition-for-key.ts'
 import type { Assignor } from './assignors/assignor.ts'
 import { consumerAssignors } from './assignors/consumer-assignors.ts'
 import { GroupShard } from './group-shard.ts'
@@ -34,12 +33,10 @@ export class GroupCoordinator implements Coordinator {
   readonly runtime: CoordinatorRuntime<GroupShard>
   /** Of consumer groups. */
   readonly assignors: ReadonlyMap<string, Assignor>
-  readonly #image: () => MetadataImage
   readonly #verifyTransaction: GroupCoordinatorOptions['verifyTransaction']
 
   constructor(services: BrokerServices, { verifyTransaction }: GroupCoordinatorOptions) {
-    const { config, metadata } = services
-    this.#image = () => metadata.image
+    const { config } = services
     this.#verifyTransaction = verifyTransaction
     this.assignors = consumerAssignors(config.get('group.consumer.assignors'))
     this.runtime = new CoordinatorRuntime<GroupShard>({
@@ -65,11 +62,9 @@ export class GroupCoordinator implements Coordinator {
     this.runtime.close()
   }
 
-  /** @throws KafkaError NOT_COORDINATOR while the topic does not exist: asking for the coordinator makes it. */
+  /** @throws KafkaError as `CoordinatorRuntime.partitionOf`. */
   partitionOf(groupId: string): number {
-    const count = this.#image().topics.get(OFFSETS_TOPIC)?.partitions.length ?? 0
-    if (count === 0) throw new KafkaError(ErrorCode.NOT_COORDINATOR, `${OFFSETS_TOPIC} does not exist yet`)
-    return partitionForKey(groupId, count)
+    return this.runtime.partitionOf(groupId)
   }
 
   /** Rejects with what `decide` throws, and as `ShardHost.write`. */

@@ -46,11 +46,11 @@ export class CoordinatorRuntime<S extends CoordinatorShard> {
 
   /**
    * The partition that coordinates `key` (a group id, a transactional id, …).
-   * @throws KafkaError COORDINATOR_NOT_AVAILABLE while the topic does not exist.
+   * @throws KafkaError NOT_COORDINATOR while the topic does not exist: who asks for the coordinator (FindCoordinator) makes it.
    */
   partitionOf(key: string): number {
     const count = this.#options.image().topics.get(this.topic)?.partitions.length ?? 0
-    if (count === 0) throw new KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE, `${this.topic} does not exist yet`)
+    if (count === 0) throw new KafkaError(ErrorCode.NOT_COORDINATOR, `${this.topic} does not exist yet`)
     return partitionForKey(key, count)
   }
 

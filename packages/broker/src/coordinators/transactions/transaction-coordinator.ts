@@ -89,7 +89,7 @@ export class TransactionCoordinator implements Coordinator, TransactionCoordinat
   /** An error code for each partition, in their order. */
   async verifyPartitions(transactionalId: string, request: VerifyRequest): Promise<readonly number[]> {
     if (transactionalId === '') return request.partitions.map(() => ErrorCode.INVALID_REQUEST)
-    return this.#runtime.read(this.#partitionOf(transactionalId), (shard) =>
+    return this.#runtime.read(this.#runtime.partitionOf(transactionalId), (shard) =>
       verifyPartitions(shard.get(transactionalId), request),
     )
   }
@@ -106,7 +106,7 @@ export class TransactionCoordinator implements Coordinator, TransactionCoordinat
 
   async completion(transactionalId: string): Promise<void> {
     try {
-      await this.#runtime.read(this.#partitionOf(transactionalId), (shard) => shard.completion(transactionalId))
+      await this.#runtime.read(this.#runtime.partitionOf(transactionalId), (shard) => shard.completion(transactionalId))
     } catch (error) {
       if (!(error instanceof KafkaError)) throw error
     }
@@ -114,7 +114,7 @@ export class TransactionCoordinator implements Coordinator, TransactionCoordinat
 
   /** null when the transactional id is not known; `partitions` are those that are still open. */
   describe(transactionalId: string): Promise<Transaction | null> {
-    return this.#runtime.read(this.#partitionOf(transactionalId), (shard) => {
+    return this.#runtime.read(this.#runtime.partitionOf(transactionalId), (shard) => {
       const transaction = shard.get(transactionalId)
       return transaction === null ? null : shard.asDescribed(transaction)
     })
@@ -131,21 +131,11 @@ export class TransactionCoordinator implements Coordinator, TransactionCoordinat
     return found.flat()
   }
 
-  #partitionOf(transactionalId: string): number {
-    try {
-      return this.#runtime.partitionOf(transactionalId)
-    } catch (error) {
-      // Who looks for the coordinator creates the topic; who comes here without is wrong here.
-      if (error instanceof KafkaError) throw new KafkaError(ErrorCode.NOT_COORDINATOR, error.message)
-      throw error
-    }
-  }
-
   async #rule(transactionalId: string, rule: Rule): Promise<Ruling> {
     if (transactionalId === '') return { errorCode: ErrorCode.INVALID_REQUEST, transaction: null }
     let freshProducerId: bigint | null = null
     for (;;) {
-      const ruling = await this.#runtime.write(this.#partitionOf(transactionalId), (shard) =>
+      const ruling = await this.#runtime.write(this.#runtime.partitionOf(transactionalId), (shard) =>
         shard.decide(transactionalId, rule, freshProducerId),
       )
       if (ruling !== NEEDS_PRODUCER_ID) return ruling
