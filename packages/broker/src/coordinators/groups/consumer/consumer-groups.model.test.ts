@@ -6,10 +6,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { ErrorCode, KafkaError } from '@millrace/protocol'
-import type { TopicImage } from '../../../metadata/image.ts'
 import type { GroupShard } from '../group-shard.ts'
-import { ConsumerClient, testTopic } from '../testing/consumer-client.ts'
+import { canonicalText, sorted } from '../testing/canonical-text.ts'
+import { ChangingTopics } from '../testing/changing-topics.ts'
+import { ConsumerClient } from '../testing/consumer-client.ts'
 import { GroupShardUnderTest } from '../testing/group-shard-under-test.ts'
+import { LoggedStates } from '../testing/logged-states.ts'
 import { ConsumerGroup } from './consumer-group.ts'
 import type { ConsumerMember } from './consumer-member.ts'
 import type { OwnedPartitions } from './owned-partitions.ts'
@@ -67,15 +69,10 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 class Model {
   readonly under = new GroupShardUnderTest({ configs })
   readonly clients: (ConsumerClient | null)[] = Array.from({ length: slots }, () => null)
-  readonly topics = new Map<string, TopicImage>()
-  readonly #dumps = new Map<number, string>()
-  #generation = 0
+  readonly topics = new ChangingTopics(this.under, topicNames.slice(0, 2))
+  readonly logged = new LoggedStates(this.under, dump)
   #started = 0
   #epochs = new Map<string, number>()
-
-  constructor() {
-    for (const name of topicNames.slice(0, 2)) this.#change(name, testTopic(name, 3))
-  }
 
   async run(one: Step): Promise<void> {
     switch (one.kind) {
@@ -110,21 +107,14 @@ class Model {
       case 'wait':
         await this.under.time.advance(one.ms)
         break
-      case 'grow': {
-        const topic = this.topics.get(one.topic)
-        this.#change(
-          one.topic,
-          topic === undefined
-            ? testTopic(one.topic, 1, ++this.#generation)
-            : { ...testTopic(one.topic, topic.partitions.length + 1), id: topic.id },
-        )
+      case 'grow':
+        this.topics.grow(one.topic)
         break
-      }
       case 'delete':
-        this.#change(one.topic, null)
+        this.topics.delete(one.topic)
         break
       case 'recreate':
-        this.#change(one.topic, testTopic(one.topic, 2, ++this.#generation))
+        this.topics.recreate(one.topic)
         break
       case 'refuse':
         this.under.refusal = one.on ? new KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE) : null
@@ -136,7 +126,7 @@ class Model {
         break
       case 'move':
         this.under.moveAway(configs)
-        for (const length of this.#dumps.keys()) if (length > this.under.logLength) this.#dumps.delete(length)
+        this.logged.forgetLost()
         this.#epochs = new Map()
         await this.under.time.advance(0)
         break
@@ -153,19 +143,9 @@ class Model {
     })
   }
 
-  #change(name: string, topic: TopicImage | null): void {
-    if (topic === null) this.topics.delete(name)
-    else this.topics.set(name, topic)
-    this.under.changeMetadata({ topics: new Map([[name, topic]]) })
-  }
-
   check(): void {
-    const { shard, logLength } = this.under
-    const state = dump(shard)
-    const before = this.#dumps.get(logLength)
-    if (before !== undefined) assert.equal(state, before, 'the state has changed, and the log has not')
-    this.#dumps.set(logLength, state)
-    const group = shard.groups.get('group')
+    this.logged.check()
+    const group = this.under.shard.groups.get('group')
     if (!(group instanceof ConsumerGroup)) return
     this.#checkOwners(group)
     const epochs = { group: group.epoch, target: group.target.epoch }
@@ -216,17 +196,12 @@ class Model {
   }
 
   #subscribedPartitions(clients: readonly ConsumerClient[]): string[] {
-    return [...this.topics.values()].flatMap(({ name, id, partitions }) => {
+    return this.topics.existing.flatMap(({ name, id, partitions }) => {
       const isSubscribed = clients.some(
         ({ topics, regex }) => topics?.includes(name) || (regex !== null && new RegExp(`^(?:${regex})$`).test(name)),
       )
       return isSubscribed ? partitions.map((_, partition) => `${id}-${partition}`) : []
     })
-  }
-
-  checkReloads(): void {
-    for (const [length, state] of this.#dumps)
-      assert.equal(dump(this.under.reloaded(length)), state, `the log's first ${length} entries give another state`)
   }
 }
 
@@ -240,34 +215,20 @@ function dump({ groups }: GroupShard): string {
   if (!(group instanceof ConsumerGroup)) return String(group?.type)
   const { epoch, metadataHash, target, subscriptions, partitionEpochs } = group
   const members = [...group.members.values()].toSorted((one, other) => (one.id < other.id ? -1 : 1))
-  return JSON.stringify(
-    {
-      epoch,
-      metadataHash,
-      target: [target.epoch, target.timestampMs],
-      type: subscriptions.type(group.memberCount),
-      regexes: sorted(subscriptions.regexes),
-      resolved: sorted(subscriptions.resolved),
-      topics: [...subscriptions.topics].toSorted(),
-      members: members.map((member) => ({ ...member, target: sorted(target.of(member.id)), owns: owns(member) })),
-    },
-    (_, value: unknown) =>
-      typeof value === 'bigint'
-        ? String(value)
-        : value instanceof Set
-          ? Array.from(value, String).toSorted()
-          : value instanceof Map
-            ? sorted(value)
-            : value,
-  )
+  return canonicalText({
+    epoch,
+    metadataHash,
+    target: [target.epoch, target.timestampMs],
+    type: subscriptions.type(group.memberCount),
+    regexes: sorted(subscriptions.regexes),
+    resolved: sorted(subscriptions.resolved),
+    topics: [...subscriptions.topics].toSorted(),
+    members: members.map((member) => ({ ...member, target: sorted(target.of(member.id)), owns: owns(member) })),
+  })
 
   function owns(member: ConsumerMember): boolean {
     return named(member.assigned).every((one) => partitionEpochs.isOwned(one.slice(0, 22), Number(one.slice(23))))
   }
-}
-
-function sorted<K extends string | number, V>(map: ReadonlyMap<K, V>): [K, V][] {
-  return [...map].toSorted(([one], [other]) => (one < other ? -1 : 1))
 }
 
 test('whatever happens to a consumer group, it comes to rest with every partition at one owner', async () => {
@@ -276,7 +237,7 @@ test('whatever happens to a consumer group, it comes to rest with every partitio
       const model = new Model()
       for (const one of steps) await model.run(one)
       await model.quiet()
-      model.checkReloads()
+      model.logged.checkReloads()
     }),
     { numRuns: Number(process.env['RUNS'] ?? 60) },
   )

@@ -7,10 +7,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { ErrorCode, KafkaError } from '@millrace/protocol'
-import type { TopicImage } from '../../../metadata/image.ts'
 import type { GroupShard } from '../group-shard.ts'
-import { testTopic } from '../testing/consumer-client.ts'
+import { canonicalText, sorted } from '../testing/canonical-text.ts'
+import { ChangingTopics } from '../testing/changing-topics.ts'
 import { GroupShardUnderTest } from '../testing/group-shard-under-test.ts'
+import { LoggedStates } from '../testing/logged-states.ts'
 import { ShareGroup } from './share-group.ts'
 import type { HeartbeatOutcome, Initialization } from './share-heartbeats.ts'
 import type { StatePartitions, TopicStates } from './state-partitions.ts'
@@ -55,19 +56,14 @@ interface Member {
 class Model {
   readonly under = new GroupShardUnderTest({ configs })
   readonly members: (Member | null)[] = Array.from({ length: slots }, () => null)
-  readonly topics = new Map<string, TopicImage>()
+  readonly topics = new ChangingTopics(this.under, topicNames.slice(0, 2))
   /** What the share coordinator was asked and has not done. */
   readonly pending: Initialization[] = []
   /** `topicId-partition` that have state at the share coordinator. */
   readonly states = new Set<string>()
-  readonly #dumps = new Map<number, string>()
-  #generation = 0
+  readonly logged = new LoggedStates(this.under, dump)
   #started = 0
   #epochs = { group: 0, target: 0 }
-
-  constructor() {
-    for (const name of topicNames.slice(0, 2)) this.#change(name, testTopic(name, 3))
-  }
 
   async run(one: Step): Promise<void> {
     switch (one.kind) {
@@ -97,24 +93,21 @@ class Model {
       case 'wait':
         await this.under.time.advance(one.ms)
         break
-      case 'grow': {
-        const topic = this.topics.get(one.topic)
-        const grown = testTopic(one.topic, (topic?.partitions.length ?? 0) + 1, ++this.#generation)
-        this.#change(one.topic, topic === undefined ? grown : { ...grown, id: topic.id })
+      case 'grow':
+        this.topics.grow(one.topic)
         break
-      }
       case 'delete':
-        this.#change(one.topic, null)
+        this.topics.delete(one.topic)
         break
       case 'recreate':
-        this.#change(one.topic, testTopic(one.topic, 2, ++this.#generation))
+        this.topics.recreate(one.topic)
         break
       case 'refuse':
         this.under.refusal = one.on ? new KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE) : null
         break
       case 'move':
         this.under.moveAway(configs)
-        for (const length of this.#dumps.keys()) if (length > this.under.logLength) this.#dumps.delete(length)
+        this.logged.forgetLost()
         this.#epochs = { group: 0, target: 0 }
         break
     }
@@ -186,19 +179,9 @@ class Model {
       .catch(ignoreRefusal)
   }
 
-  #change(name: string, topic: TopicImage | null): void {
-    if (topic === null) this.topics.delete(name)
-    else this.topics.set(name, topic)
-    this.under.changeMetadata({ topics: new Map([[name, topic]]) })
-  }
-
   check(): void {
-    const { shard, logLength } = this.under
-    const state = dump(shard)
-    const before = this.#dumps.get(logLength)
-    if (before !== undefined) assert.equal(state, before, 'the state has changed, and the log has not')
-    this.#dumps.set(logLength, state)
-    const group = shard.groups.get('group')
+    this.logged.check()
+    const group = this.under.shard.groups.get('group')
     if (!(group instanceof ShareGroup)) return
     assert.ok(group.epoch >= this.#epochs.group && group.targetEpoch >= this.#epochs.target, 'epochs only rise')
     this.#epochs = { group: group.epoch, target: group.targetEpoch }
@@ -232,7 +215,7 @@ class Model {
       assert.deepEqual(member.told.toSorted(), partitions.toSorted())
     }
     const isHomogeneous = new Set(members.map((member) => member.topics.toSorted().join())).size === 1
-    const existing = [...this.topics.values()].filter(({ name }) => group.isSubscribedTo(name))
+    const existing = this.topics.existing.filter(({ name }) => group.isSubscribedTo(name))
     const count = existing.reduce((sum, { partitions }) => sum + partitions.length, 0)
     for (const { id, name, partitions } of existing) {
       const subscribers = members.filter((member) => member.topics.includes(name)).length
@@ -240,11 +223,6 @@ class Model {
       const most = isHomogeneous ? Math.ceil(members.length / count) : Math.ceil(subscribers / partitions.length)
       for (const holding of holders) assert.ok(holding >= 1 && holding <= most, `${name} has ${holders.join()}`)
     }
-  }
-
-  checkReloads(): void {
-    for (const [length, state] of this.#dumps)
-      assert.equal(dump(this.under.reloaded(length)), state, `the log's first ${length} entries give another state`)
   }
 }
 
@@ -257,24 +235,14 @@ function dump({ groups }: GroupShard): string {
   const group = groups.get('group')
   if (!(group instanceof ShareGroup)) return String(group?.type)
   const { epoch, metadataHash, targetEpoch, targetTimestampMs, members, subscribers, statePartitions } = group
-  return JSON.stringify(
-    {
-      epoch,
-      metadataHash,
-      target: [targetEpoch, targetTimestampMs],
-      subscribers,
-      states: withoutTimes(statePartitions),
-      members: sorted(members).map(([id, member]) => ({ ...member, target: group.targetOf(id) })),
-    },
-    (_, value: unknown) =>
-      typeof value === 'bigint'
-        ? String(value)
-        : value instanceof Set
-          ? Array.from(value, String).toSorted()
-          : value instanceof Map
-            ? sorted(value)
-            : value,
-  )
+  return canonicalText({
+    epoch,
+    metadataHash,
+    target: [targetEpoch, targetTimestampMs],
+    subscribers,
+    states: withoutTimes(statePartitions),
+    members: sorted(members).map(([id, member]) => ({ ...member, target: group.targetOf(id) })),
+  })
 }
 
 function withoutTimes({ initializing, initialized, deleting }: StatePartitions) {
@@ -283,17 +251,13 @@ function withoutTimes({ initializing, initialized, deleting }: StatePartitions) 
   return { initializing: plain(initializing), initialized: plain(initialized), deleting }
 }
 
-function sorted<K extends string | number, V>(map: ReadonlyMap<K, V>): [K, V][] {
-  return [...map].toSorted(([one], [other]) => (one < other ? -1 : 1))
-}
-
 test('whatever happens to a share group, it comes to rest with every partition shared out', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60, size: 'max' }), async (steps) => {
       const model = new Model()
       for (const one of steps) await model.run(one)
       await model.quiet()
-      model.checkReloads()
+      model.logged.checkReloads()
     }),
     { numRuns: Number(process.env['RUNS'] ?? 60) },
   )
