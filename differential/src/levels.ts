@@ -10,7 +10,7 @@ import {
   UpdateFeatures,
 } from '@millrace/protocol'
 import type { Scenario } from './scenario.ts'
-import { transactions } from './scenarios/transactions.ts'
+import { transactions } from './scenarios/index.ts'
 import type { World } from './world.ts'
 
 export interface Level {

@@ -13,8 +13,16 @@ import type { Scenario } from './scenario.ts'
 import { describe, stableGroup } from './scenarios/classic-groups.ts'
 import { join, reconcile, show } from './scenarios/consumer-members.ts'
 import { commitRequest, fetchRequest } from './scenarios/offsets.ts'
-import { readyGroup, show as showShare, showOffsets } from './scenarios/share-groups.ts'
-import { endTransaction, look, openProducer, produce, produceIn, untilEnded } from './scenarios/transactions.ts'
+import { show as showShare } from './scenarios/share-members.ts'
+import { readyGroup, showOffsets } from './scenarios/sharer.ts'
+import {
+  endTransaction,
+  look,
+  openProducer,
+  produce,
+  produceIn,
+  untilEnded,
+} from './scenarios/transactional-producer.ts'
 
 /** `restart` stops and starts both, and resolves when both coordinate again. */
 export function restartScenario(restart: () => Promise<void>): Scenario {

@@ -2,8 +2,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { DeleteShareGroupOffsets, DescribeShareGroupOffsets, ShareGroupHeartbeat } from '@millrace/protocol'
 import type { Dice } from '../dice.ts'
-import { earliest, join, prepareGroup, Sharer, show, type Fetched } from '../scenarios/share-groups.ts'
-import { produce } from '../scenarios/transactions.ts'
+import { earliest, join, prepareGroup, show } from '../scenarios/share-members.ts'
+import { Sharer, type Fetched } from '../scenarios/sharer.ts'
+import { produce } from '../scenarios/transactional-producer.ts'
 import type { Topic, World } from '../world.ts'
 import { draw, type Walk, type Walker } from './walk.ts'
 

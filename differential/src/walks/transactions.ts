@@ -14,7 +14,7 @@ import {
 } from '@millrace/protocol'
 import type { Dice } from '../dice.ts'
 import { fetchRequest } from '../scenarios/offsets.ts'
-import { initProducer, produce, untilEnded } from '../scenarios/transactions.ts'
+import { initProducer, produce, untilEnded } from '../scenarios/transactional-producer.ts'
 import type { Topic, World } from '../world.ts'
 import { draw, type Walk, type Walker } from './walk.ts'
 
