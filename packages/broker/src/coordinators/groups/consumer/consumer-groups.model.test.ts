@@ -108,13 +108,9 @@ class Model {
         await this.under.time.advance(one.ms)
         break
       case 'grow':
-        this.topics.grow(one.topic)
-        break
       case 'delete':
-        this.topics.delete(one.topic)
-        break
       case 'recreate':
-        this.topics.recreate(one.topic)
+        this.topics[one.kind](one.topic)
         break
       case 'refuse':
         this.under.refusal = one.on ? new KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE) : null
