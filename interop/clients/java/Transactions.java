@@ -46,6 +46,7 @@ final class Transactions {
         producers.remove(name).close(Duration.ofSeconds(2));
         return null;
       case "txnCopy": return copy(job);
+      case "txnHang": return HangingTransaction.write(job);
       default: throw new IllegalArgumentException("operation " + job.path("op") + " is not in this program");
     }
   }

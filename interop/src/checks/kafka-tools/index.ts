@@ -10,6 +10,7 @@ import { checkCoordinatorTopics } from './coordinator-topics.ts'
 import { checkConsole } from './console.ts'
 import { checkDumpLog } from './dump-log.ts'
 import { checkFeatures } from './features.ts'
+import { checkHangingTransaction } from './hanging-transaction.ts'
 import { checkOffsets } from './offsets.ts'
 import { checkShareTools } from './share-groups.ts'
 import { checkTopics } from './topics.ts'
@@ -31,7 +32,13 @@ export async function checkKafkaTools(context: Context, kind: BrokerKind, observ
 
 /** The tools of one kind after the other, several kinds at a time: most of the time a JVM starts or waits. */
 async function checkCoordinators(context: Context, observer: Observer): Promise<void> {
-  const kinds = [checkConsumerGroups, checkTransactionTool, checkShareTools, checkVerifiable].map((checkKind) => {
+  const kinds = [
+    checkConsumerGroups,
+    checkTransactionTool,
+    checkHangingTransaction,
+    checkShareTools,
+    checkVerifiable,
+  ].map((checkKind) => {
     const part = { ...context, report: context.report.part() }
     return () => checkKind(part, observer)
   })
