@@ -8,8 +8,9 @@ const allowed = {
   network: ['runtime', 'protocol'],
   storage: ['runtime', 'protocol'],
   coordination: ['runtime'],
+  client: ['runtime', 'protocol', 'network'],
   broker: ['runtime', 'protocol', 'network', 'storage', 'coordination'],
-  millrace: ['runtime', 'coordination', 'broker'],
+  millrace: ['runtime', 'coordination', 'client', 'broker'],
 }
 /** Only `runtime` may open the door to the world; a test may too, and the command is a process of its own. */
 const worldly = /^node:(fs|net|tls|dgram|http|https|crypto|timers)/

@@ -1,0 +1,2 @@
+export { ErrorCode, errorName, KafkaError } from '@millrace/protocol'
+export type { ErrorName } from '@millrace/protocol'
