@@ -3,9 +3,10 @@
 import { ApiVersions, ErrorCode, KafkaError } from '@millrace/protocol'
 import type { Response } from '@millrace/protocol'
 import { BufferPool, silentLogger } from '@millrace/runtime'
-import type { Address, Clock, Logger, TlsClientOptions, Transport } from '@millrace/runtime'
+import type { Address, Clock, Logger, Random, TlsClientOptions, Transport } from '@millrace/runtime'
 import { BrokerConnection } from './broker-connection.ts'
 import { ReceiveMemory } from './receive-memory.ts'
+import type { SaslCredentials } from './sasl-credentials.ts'
 import { VersionRanges } from './version-ranges.ts'
 
 const DEFAULT_TIMEOUT_MS = 30_000
@@ -31,6 +32,15 @@ export interface ConnectToBrokerOptions {
   readonly maxInFlight?: number
   /** How the client names itself to the broker (KIP-511): letters, digits, dots and dashes. */
   readonly software?: { readonly name: string; readonly version: string }
+  /** To authenticate with, for brokers that ask for SASL. Default: not at all. Needs `random`. */
+  readonly sasl?: SaslCredentials
+  /** Where nonces and jitter come from. */
+  readonly random?: Random
+  /**
+   * A request without an answer in time ends the connection, as it does in Kafka's own client: the way to the broker may be cut without
+   * anybody saying so. The others on their way fail with NETWORK_EXCEPTION. Default false.
+   */
+  readonly closeOnTimeout?: boolean
 }
 
 /** @throws what Transport.connect throws; KafkaError when the broker breaks off or speaks no common version of ApiVersions. */

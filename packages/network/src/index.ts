@@ -11,4 +11,12 @@ export { FrameSender } from './frame-sender.ts'
 export type { FrameSenderOptions } from './frame-sender.ts'
 export { ReceiveMemory } from './receive-memory.ts'
 export type { ReceiveMemoryOptions } from './receive-memory.ts'
+export type {
+  OAuthBearerCredentials,
+  OAuthBearerToken,
+  OAuthBearerTokenProvider,
+  PlainCredentials,
+  SaslCredentials,
+  ScramCredentials,
+} from './sasl-credentials.ts'
 export { VersionRanges } from './version-ranges.ts'
