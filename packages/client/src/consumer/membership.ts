@@ -1,0 +1,44 @@
+/**
+ * The seam between a consumer and its group: a membership holds the place in the group (joining, heartbeats, leaving); its owner, the
+ * consumer, holds positions and records. The membership never takes or gives partitions but by the calls below, and waits for each.
+ */
+import type { GroupMetadata } from '../producer/producer.ts'
+import type { TopicPartition } from '../record.ts'
+
+export type Subscription = readonly string[] | RegExp
+
+/** The consumer, as its membership sees it. */
+export interface MembershipOwner {
+  readonly subscription: Subscription
+  /**
+   * Resolves when the partitions can be given up: no record of them is being handled, handled ones are committed, the listener is done.
+   * A consumer does this where it asks for records, so it may take up to maxPollIntervalMs.
+   */
+  revoked(partitions: readonly TopicPartition[]): Promise<void>
+  /** They are gone already; as above, but nothing can be committed. */
+  lost(partitions: readonly TopicPartition[]): Promise<void>
+  /** Resolves when the listener is done and reading may begin. */
+  assigned(partitions: readonly TopicPartition[]): Promise<void>
+  /** Something the application should know of, after which the membership goes on. */
+  troubled(error: Error): void
+  /** The membership has ended for good: fenced, not authorized, unsupported. */
+  failed(error: Error): void
+}
+
+export interface Membership extends AsyncDisposable {
+  /** For commits and transactions. Generation -1 and an empty member id while not in the group. */
+  readonly metadata: GroupMetadata
+  /** Begins to be a member. Once. */
+  join(): void
+  /** The owner's subscription has changed. */
+  subscriptionChanged(): void
+  /** The application asks for records: what maxPollIntervalMs counts from. Cheap enough to be called for every record. */
+  polled(): void
+  /** Something is in the application's hands, for the message when maxPollIntervalMs is exceeded. */
+  handling(partition: TopicPartition | null): void
+  enforceRebalance(reason: string): void
+  /** A commit was refused with this error code (REBALANCE_IN_PROGRESS, ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH, FENCED_…): the membership draws its conclusions. */
+  commitRefused(code: number): void
+  /** Revokes everything through the owner and leaves, unless told to stay (static members, `leaveGroup: false`). */
+  leave(options: { readonly leaveGroup: boolean; readonly signal: AbortSignal }): Promise<void>
+}
