@@ -15,7 +15,7 @@ export interface RequiredOption<T> extends Option<T> {
   readonly isRequired: true
 }
 
-export type OptionSet = Readonly<Record<string, Option<any>>>
+export type OptionSet = Readonly<Record<string, Option<unknown>>>
 
 /** Every option with its value: given, or the default. */
 export type Settings<S extends OptionSet> = {
@@ -24,11 +24,11 @@ export type Settings<S extends OptionSet> = {
 
 /** What a user writes: options with a default may be left out. */
 export type OptionsInput<S extends OptionSet> = {
-  readonly [Name in keyof S as S[Name] extends RequiredOption<any> ? Name : never]: S[Name] extends Option<infer T>
+  readonly [Name in keyof S as S[Name] extends RequiredOption<unknown> ? Name : never]: S[Name] extends Option<infer T>
     ? T
     : never
 } & {
-  readonly [Name in keyof S as S[Name] extends RequiredOption<any> ? never : Name]?: S[Name] extends Option<infer T>
+  readonly [Name in keyof S as S[Name] extends RequiredOption<unknown> ? never : Name]?: S[Name] extends Option<infer T>
     ? T | undefined
     : never
 }
@@ -76,7 +76,7 @@ export const text: Kind<string> = {
   accepts: (value) => typeof value === 'string' && value !== '',
 }
 
-export function oneOf<const T extends string | number>(...values: readonly T[]): Kind<T> {
+export function oneOf<const T extends readonly (string | number)[]>(...values: T): Kind<T[number]> {
   return {
     expects: `one of ${values.map((value) => JSON.stringify(value)).join(', ')}`,
     accepts: (value) => (values as readonly unknown[]).includes(value),

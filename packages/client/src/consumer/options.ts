@@ -20,7 +20,7 @@ import type { Deserializer } from '../serde/serde.ts'
 import type { ConsumerInterceptor } from './interceptor.ts'
 import type { RebalanceListener } from './rebalance-listener.ts'
 
-const deserializer = shaped<Deserializer<any>>(
+const deserializer = shaped<Deserializer<unknown>>(
   'a serde (see `serde`), or an object with a function deserialize',
   (value) => isObject(value) && isFunction(value['deserialize']),
 )

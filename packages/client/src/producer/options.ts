@@ -19,7 +19,7 @@ import type { Serializer } from '../serde/serde.ts'
 import type { ProducerInterceptor } from './interceptor.ts'
 import type { Partitioner } from './partitioner.ts'
 
-const serializer = shaped<Serializer<any>>(
+const serializer = shaped<Serializer<unknown>>(
   'a serde (see `serde`), or an object with a function serialize',
   (value) => isObject(value) && isFunction(value['serialize']),
 )
