@@ -112,6 +112,28 @@ export function setMaxTimestamp(bytes: Uint8Array, at: number, type: TimestampTy
   updateCrc(bytes, at)
 }
 
+/** Who writes a batch; left out: no producer id, no sequence. */
+export interface BatchProducer {
+  readonly producerId?: bigint
+  readonly producerEpoch?: number
+  /** Sequence number of the first record. */
+  readonly baseSequence?: number
+  readonly isTransactional?: boolean
+}
+
+/**
+ * Gives a finished batch another writer or sequence, as when an idempotent producer begins a new epoch (KIP-360), and sums again. The records
+ * stay as they are.
+ */
+export function setBatchProducer(bytes: Uint8Array, at: number, producer: BatchProducer): void {
+  writeInt64(bytes, at + PRODUCER_ID_AT, producer.producerId ?? -1n)
+  writeInt16(bytes, at + PRODUCER_EPOCH_AT, producer.producerEpoch ?? -1)
+  writeInt32(bytes, at + BASE_SEQUENCE_AT, producer.baseSequence ?? -1)
+  if (producer.isTransactional === true) bytes[at + ATTRIBUTES_AT + 1]! |= TRANSACTIONAL_FLAG
+  else bytes[at + ATTRIBUTES_AT + 1]! &= ~TRANSACTIONAL_FLAG
+  updateCrc(bytes, at)
+}
+
 export interface BatchHeader {
   readonly baseOffset: bigint
   readonly sizeBytes: number

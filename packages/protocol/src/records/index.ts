@@ -31,8 +31,14 @@ export {
   type MessageView,
 } from './message-set.ts'
 export { DEFAULT_MAX_DECOMPRESSED_BYTES, openRecords, readRecords, recordsSection } from './read-records.ts'
-export { behindHeaderSpace, RecordBatchBuilder, type RecordBatchOptions } from './record-batch-builder.ts'
+export {
+  behindHeaderSpace,
+  largestRecordSize,
+  RecordBatchBuilder,
+  type RecordBatchOptions,
+} from './record-batch-builder.ts'
 export { RecordCursor } from './record-cursor.ts'
 export { RecordScan, scanRecords } from './record-scan.ts'
+export { splitBatch } from './split-batch.ts'
 export { writeVarint, writeVarlong } from './varint.ts'
-export type { NewRecord, RecordHeader, RecordView } from './record.ts'
+export type { NewRecord, NewRecordHeader, RecordField, RecordHeader, RecordView } from './record.ts'

@@ -15,10 +15,18 @@ export interface RecordView {
   readonly headers: readonly RecordHeader[]
 }
 
-/** What a builder takes; left out: no key, no headers. */
+/** What `append` of a builder takes; left out: no key, no headers. */
 export interface NewRecord {
   readonly timestamp: bigint
   readonly key?: Uint8Array | null
   readonly value: Uint8Array | null
   readonly headers?: readonly RecordHeader[]
+}
+
+/** What `add` of a builder takes for keys and values: a text is written as UTF-8. */
+export type RecordField = Uint8Array | string | null
+
+export interface NewRecordHeader {
+  readonly key: string
+  readonly value: RecordField
 }

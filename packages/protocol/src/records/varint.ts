@@ -11,6 +11,13 @@ export function varintSize(value: number): number {
   return zigzag < 0x1000_0000 ? 4 : 5
 }
 
+/** Of an int64. */
+export function varlongSize(value: bigint): number {
+  let size = 1
+  for (let rest = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n)); rest >= 0x80n; rest >>= 7n) size++
+  return size
+}
+
 export function writeVarint(bytes: Uint8Array, at: number, value: number): number {
   let rest = ((value << 1) ^ (value >> 31)) >>> 0
   while (rest >= 0x80) {
