@@ -1,6 +1,8 @@
 export { BufferPool } from './buffer-pool.ts'
 export type { BufferPoolOptions } from './buffer-pool.ts'
 export type { Clock, Timer } from './clock.ts'
+export { digest, hmac, sameSecret, stretch } from './digests.ts'
+export type { HashName } from './digests.ts'
 export type { Disk, DiskEntry, DiskFile, DiskSpace, FileStatus, OpenMode } from './disk.ts'
 export { silentLogger } from './logger.ts'
 export type { LogFields, Logger } from './logger.ts'

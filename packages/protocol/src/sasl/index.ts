@@ -1,0 +1,7 @@
+export type { SaslExchange } from './exchange.ts'
+export { oauthBearerExchange } from './oauth-bearer.ts'
+export type { OAuthBearerOptions } from './oauth-bearer.ts'
+export { plainExchange } from './plain.ts'
+export type { PlainOptions } from './plain.ts'
+export { scramExchange } from './scram.ts'
+export type { ScramOptions } from './scram.ts'
