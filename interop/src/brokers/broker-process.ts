@@ -1,6 +1,7 @@
 // A broker's process: its output in a file beside its data, waiting until it answers, ending it.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { answersApiVersions } from './api-versions-probe.ts'
 import type { RunningBroker } from './broker.ts'
@@ -15,12 +16,14 @@ export interface ProcessOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly port: number
   readonly dataDirectory: string
+  /** Whether it is ready to serve. Default: it answers ApiVersions. */
+  readonly answers?: (host: string, port: number) => Promise<boolean>
   /** For programs that start the broker as a child (npm): signals go to the whole process group. */
   readonly ownGroup?: boolean
 }
 
 export function startProcess(options: ProcessOptions): RunningBroker {
-  const { port, dataDirectory } = options
+  const { port, dataDirectory, answers = answersApiVersions } = options
   mkdirSync(dataDirectory, { recursive: true })
   const outputFile = `${dataDirectory}.out`
   const output = openSync(outputFile, 'a')
@@ -59,7 +62,7 @@ export function startProcess(options: ProcessOptions): RunningBroker {
     output: lastOutput,
     async ready(timeoutMs = 60_000) {
       const deadline = performance.now() + timeoutMs
-      while (!(await answersApiVersions('127.0.0.1', port))) {
+      while (!(await answers('127.0.0.1', port))) {
         if (!isRunning()) throw new Error(`the broker ended while starting:\n${lastOutput()}`)
         if (performance.now() > deadline)
           throw new Error(`the broker did not answer in ${timeoutMs} ms:\n${lastOutput()}`)
@@ -100,4 +103,17 @@ function groupExists(leader: ChildProcess): boolean {
   } catch {
     return false
   }
+}
+
+/** For what is no Kafka broker. */
+export function acceptsConnections(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port })
+    const finish = (answer: boolean) => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.once('connect', () => finish(true))
+    socket.once('error', () => finish(false))
+  })
 }
