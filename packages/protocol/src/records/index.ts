@@ -20,6 +20,8 @@ export {
 } from './control-records.ts'
 export { crc32c } from './crc32c.ts'
 export { downConvert, type DownConversionOptions } from './down-conversion.ts'
+export { FetchedBatch } from './fetched-batch.ts'
+export { FetchedBatches, type AbortedTransaction, type FetchedBatchesOptions } from './fetched-batches.ts'
 export {
   isMessageIntact,
   messageCompression,
