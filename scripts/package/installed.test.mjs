@@ -1,4 +1,4 @@
-// What a user gets: the tarball of `npm run package`, installed in an empty folder, does what the README says.
+// What a user gets: the tarballs of `npm run package`, installed in an empty folder, do what the READMEs say.
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -7,6 +7,7 @@ import { delimiter, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { RawClient } from '../../packages/broker/src/testing/raw-client.ts'
 import { batchOf } from '../../packages/broker/src/testing/records.ts'
+import { otherNodes } from './other-nodes.mjs'
 import { ApiVersions, CreateTopics, Metadata, Produce, RecordBatchBuilder } from '../../packages/protocol/src/index.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -221,11 +222,27 @@ function oldNode() {
   return null
 }
 
-test('nothing but native packages is installed beside it, and the licences of what is bundled are there', () => {
-  const installed = join(folder, 'node_modules/millrace')
-  const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
-  assert.deepEqual(Object.keys(dependencies), ['@node-rs/crc32', 'lmdb', 'lz4-napi', 'snappy'])
-  assert.ok(Object.values(dependencies).every((version) => /^\d+\.\d+\.\d+$/.test(version)))
-  assert.match(readFileSync(join(installed, 'THIRD-PARTY-LICENSES'), 'utf8'), /^commander \d/)
-  assert.ok(existsSync(join(installed, 'LICENSE')))
+test('nothing but native packages is installed beside them, and the licences of what is bundled are there', () => {
+  const native = { millrace: ['@node-rs/crc32', 'lmdb', 'lz4-napi', 'snappy'] }
+  native['@millrace/client'] = native.millrace.filter((name) => name !== 'lmdb')
+  for (const [name, expected] of Object.entries(native)) {
+    const installed = join(folder, 'node_modules', name)
+    const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'))
+    assert.deepEqual(Object.keys(dependencies), expected)
+    assert.ok(Object.values(dependencies).every((version) => /^\d+\.\d+\.\d+$/.test(version)))
+    for (const file of ['LICENSE', 'NOTICE', 'README.md'])
+      assert.ok(existsSync(join(installed, file)), `${name} ${file}`)
+  }
+  assert.match(readFileSync(join(folder, 'node_modules/millrace/THIRD-PARTY-LICENSES'), 'utf8'), /^commander \d/)
+})
+
+test('the oldest Node that is supported, and each major one since, import both', () => {
+  writeFileSync(
+    join(folder, 'surface.js'),
+    `import * as client from '@millrace/client'
+     import * as millrace from 'millrace'
+     console.log(Object.keys(client).filter((name) => millrace[name] === undefined).join())
+     console.log(Object.keys(client).length > 0)`,
+  )
+  for (const node of otherNodes()) assert.equal(runToSuccess(node, ['surface.js'], folder), '\ntrue\n')
 })
