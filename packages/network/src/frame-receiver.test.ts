@@ -19,6 +19,7 @@ class StillClock implements Clock {
   endOfTurn = (callback: () => void): void => callback()
   nextTurn = async (): Promise<void> => {}
   sleep = (): Promise<void> => Promise.reject(new Error('not here'))
+  holdProcess = (): Disposable => ({ [Symbol.dispose]() {} })
 
   after(delayMs: number, callback: () => void): Timer {
     const timer = { at: this.#now + delayMs, callback }

@@ -32,4 +32,7 @@ export interface Clock {
 
   /** Resolves after `delayMs` as `after`; rejects with the signal's reason when aborted first. */
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>
+
+  /** Keeps the process alive until disposed: for what somebody waits for while only timers are pending. */
+  holdProcess(): Disposable
 }

@@ -40,6 +40,7 @@ function sessionsWith(maxSessions = 10, maxPartitions = 1000) {
     endOfTurn: () => {},
     nextTurn: async () => {},
     sleep: async () => {},
+    holdProcess: () => ({ [Symbol.dispose]() {} }),
   }
   const random = { next: () => 0, integer: () => nextId++, bytes: (length: number) => new Uint8Array(length) }
   return {

@@ -1,4 +1,5 @@
 /** Options of `new Kafka`, and those of every client that can be set for one client alone. Names and defaults are Kafka's. */
+import type { SaslCredentials } from '@millrace/network'
 import type { Logger } from '@millrace/runtime'
 import { silentLogger } from '@millrace/runtime'
 import {
@@ -16,7 +17,7 @@ import {
   type OptionsInput,
   type Settings,
 } from './option.ts'
-import { isSaslOptions, type SaslOptions, type TlsOptions } from './security-options.ts'
+import { isSaslOptions, type TlsOptions } from './security-options.ts'
 
 /** Of the connections and requests of a client; may be given to `new Kafka` and, for one client alone, to `producer()` and the others. */
 export const clientOptions = {
@@ -70,7 +71,10 @@ export const kafkaOptions = {
     false,
   ),
   /** How to authenticate. Null: not at all. */
-  sasl: optional(nullable(shaped<SaslOptions>('an object with a mechanism', isSaslOptions)), null),
+  sasl: optional(
+    nullable(shaped<SaslCredentials>('an object with a mechanism and what it needs', isSaslOptions)),
+    null,
+  ),
   ...clientOptions,
 } as const
 

@@ -1,4 +1,4 @@
-/** How a client proves who it is, and checks who the broker is. */
+/** How a client checks who the broker is, and proves who it is itself. */
 import { isObject } from './option.ts'
 
 /** Certificates and keys are PEM texts. */
@@ -14,28 +14,6 @@ export interface TlsOptions {
   /** False trusts any certificate: for experiments only. Default true. */
   readonly verify?: boolean
 }
-
-export interface OAuthToken {
-  readonly value: string
-  /** Milliseconds since the epoch at which it ends. Default: what the token itself says (`exp` of a JWT), else an hour. */
-  readonly expiresAt?: number
-  /** SASL extensions (KIP-342). */
-  readonly extensions?: Readonly<Record<string, string>>
-}
-
-export type SaslOptions =
-  | {
-      readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
-      readonly username: string
-      readonly password: string
-      /** The user name is the id of a delegation token, the password its HMAC. Only with SCRAM. */
-      readonly delegationToken?: boolean
-    }
-  | {
-      readonly mechanism: 'OAUTHBEARER'
-      /** Called for every connection, and again before a token ends. */
-      readonly token: (signal: AbortSignal) => Promise<OAuthToken>
-    }
 
 export function isSaslOptions(value: unknown): boolean {
   if (!isObject(value)) return false

@@ -127,6 +127,7 @@ test('the nodes of an ended session go in the end, though the store fails at fir
     nextTurn: () => clock.nextTurn(),
     sleep: (delayMs, signal) => clock.sleep(delayMs, signal),
     after: (_delayMs, callback) => clock.after(0, callback),
+    holdProcess: () => clock.holdProcess(),
   }
   await using tree = await EmbeddedTree.open({ clock: impatient, store })
   await using session = await tree.connect()

@@ -15,6 +15,8 @@ export class NodeClock implements Clock {
   #systemTimer: NodeJS.Timeout | null = null
   /** When the system timer is to wake us; Infinity when it is not armed. */
   #wakeTick = Infinity
+  #holds = 0
+  #holdingTimer: NodeJS.Timeout | null = null
 
   now(): number {
     return Date.now()
@@ -46,6 +48,22 @@ export class NodeClock implements Clock {
 
   sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
     return sleepOn(this, delayMs, signal)
+  }
+
+  holdProcess(): Disposable {
+    // A system timer that is not unref'd is what Node stays for.
+    this.#holdingTimer ??= setInterval(() => {}, LONGEST_DELAY_MS)
+    this.#holds++
+    let isHeld = true
+    return {
+      [Symbol.dispose]: () => {
+        if (!isHeld) return
+        isHeld = false
+        if (--this.#holds > 0) return
+        clearInterval(this.#holdingTimer!)
+        this.#holdingTimer = null
+      },
+    }
   }
 
   #arm(): void {

@@ -189,6 +189,10 @@ export class SimulatedClock implements Clock {
     return sleepOn(this, delayMs, signal)
   }
 
+  holdProcess(): Disposable {
+    return { [Symbol.dispose]() {} }
+  }
+
   /** Sets the wall clock forward, or back when negative. Timers do not mind. */
   jumpWall(ms: number): void {
     this.#wallOffsetMs += ms

@@ -1,0 +1,46 @@
+/** What every client is made of: its settings, and its own way to the cluster. */
+import { bootstrapAddresses } from './cluster/bootstrap.ts'
+import { Cluster } from './cluster/cluster.ts'
+import { clientOptions, kafkaOptions, type ClientSettings, type KafkaOptions } from './config/client-options.ts'
+import type { OptionSet, Settings } from './config/option.ts'
+import { settingsFrom } from './config/settings.ts'
+import type { World } from './world.ts'
+
+export interface ClientContext<S extends OptionSet> {
+  readonly settings: Settings<S>
+  /** Owned by the client, which disposes it. */
+  readonly cluster: Cluster
+  readonly world: World
+}
+
+/** The options of `new Kafka`, checked, and a maker of clients that have them. */
+export class ClientContexts {
+  readonly #settings: ClientSettings
+  /** As given: what clients have unless they say otherwise. */
+  readonly #shared: Readonly<Record<string, unknown>>
+  readonly #world: World
+
+  constructor(options: KafkaOptions, world: World) {
+    this.#settings = settingsFrom(kafkaOptions, options, 'new Kafka()')
+    bootstrapAddresses(this.#settings.brokers)
+    this.#shared = Object.fromEntries(Object.entries(options).filter(([name]) => name in clientOptions))
+    this.#world = world
+  }
+
+  /** `place` names the call in error messages. @throws TypeError for options that are unknown or wrong. */
+  open<S extends OptionSet>(
+    options: S & typeof clientOptions,
+    input: Readonly<Record<string, unknown>>,
+    place: string,
+  ): ClientContext<S> {
+    const settings = settingsFrom<S>(options, { ...this.#shared, ...withoutUndefined(input) }, place)
+    const { brokers, ssl, sasl } = this.#settings
+    const own = settings as Settings<typeof clientOptions>
+    const cluster = new Cluster({ settings: { ...own, brokers, ssl, sasl }, world: this.#world })
+    return { settings, cluster, world: this.#world }
+  }
+}
+
+function withoutUndefined(input: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined))
+}

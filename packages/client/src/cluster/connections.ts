@@ -1,0 +1,230 @@
+/** The open connections of a client: one per address and lane, opened when asked for, dropped when idle, with pauses for hosts that refuse. */
+import { connectToBroker, type BrokerConnection, type ConnectToBrokerOptions } from '@millrace/network'
+import { ErrorCode, KafkaError } from '@millrace/protocol'
+import type { Address, Logger, Timer } from '@millrace/runtime'
+import type { World } from '../world.ts'
+import { backoffMs } from './backoff.ts'
+import type { Lane } from './destination.ts'
+
+export interface ConnectionsOptions {
+  readonly world: World
+  readonly logger: Logger
+  readonly reconnectBackoffMs: number
+  readonly reconnectBackoffMaxMs: number
+  readonly socketConnectionSetupTimeoutMs: number
+  readonly socketConnectionSetupTimeoutMaxMs: number
+  /** -1: never. */
+  readonly connectionsMaxIdleMs: number
+  /** What every connection is made with. */
+  readonly connect: Omit<ConnectToBrokerOptions, 'clock' | 'logger' | 'connectTimeoutMs'>
+}
+
+/** The place of one connection. `opening` is set while one is being made, `connection` while one is open. */
+interface Slot {
+  readonly address: Address
+  readonly lane: Lane
+  opening: Promise<BrokerConnection> | null
+  connection: BrokerConnection | null
+  failures: number
+  /** On the monotonic clock: no attempt before that. */
+  notBeforeMs: number
+  /** The broker asked for silence until then (KIP-219). */
+  throttledUntilMs: number
+  lastUsedMs: number
+}
+
+export class Connections implements AsyncDisposable {
+  readonly #options: ConnectionsOptions
+  readonly #slots = new Map<string, Slot>()
+  readonly #closing = new AbortController()
+  #sweep: Timer | null = null
+
+  constructor(options: ConnectionsOptions) {
+    this.#options = options
+  }
+
+  /**
+   * An open connection to `address`. Waits where the host has refused lately.
+   * @throws KafkaError: NETWORK_EXCEPTION when the host cannot be reached; errors of authentication are not retriable.
+   */
+  async open(address: Address, lane: Lane, signal?: AbortSignal): Promise<BrokerConnection> {
+    const slot = this.#slot(address, lane)
+    const { clock } = this.#options.world
+    for (;;) {
+      this.#closing.signal.throwIfAborted()
+      signal?.throwIfAborted()
+      const open = this.openNow(slot.address, lane)
+      if (open !== null) return open
+      const pauseMs = Math.max(slot.notBeforeMs, slot.throttledUntilMs) - clock.monotonicMs()
+      if (slot.opening === null && pauseMs > 0) {
+        using _awake = clock.holdProcess()
+        await clock.sleep(pauseMs, anySignal(signal, this.#closing.signal))
+        continue
+      }
+      slot.opening ??= this.#connect(slot)
+      return await abortable(slot.opening, signal)
+    }
+  }
+
+  /** The connection if there is an open one that may be used now. */
+  openNow(address: Address, lane: Lane): BrokerConnection | null {
+    const slot = this.#slots.get(nameOf(address, lane))
+    const connection = slot?.connection
+    if (slot === undefined || connection === undefined || connection === null || !connection.isOpen) return null
+    const nowMs = this.#options.world.clock.monotonicMs()
+    if (slot.throttledUntilMs > nowMs) return null
+    slot.lastUsedMs = nowMs
+    return connection
+  }
+
+  /** Requests without answer on the connection; null when there is none. */
+  load(address: Address, lane: Lane): number | null {
+    return this.openNow(address, lane)?.inFlight ?? null
+  }
+
+  /** Whether the last attempt failed, and the pause after it is not over. */
+  isAvoided(address: Address, lane: Lane): boolean {
+    const slot = this.#slots.get(nameOf(address, lane))
+    return slot !== undefined && slot.failures > 0 && slot.notBeforeMs > this.#options.world.clock.monotonicMs()
+  }
+
+  /** The broker wants no requests for so long (`throttleTimeMs` of an answer). */
+  throttle(address: Address, lane: Lane, durationMs: number): void {
+    if (durationMs <= 0) return
+    const slot = this.#slot(address, lane)
+    slot.throttledUntilMs = Math.max(slot.throttledUntilMs, this.#options.world.clock.monotonicMs() + durationMs)
+  }
+
+  /** Ends all connections; whoever waits for one gets `reason`. */
+  async close(reason: Error): Promise<void> {
+    this.#closing.abort(reason)
+    this.#sweep?.cancel()
+    await Promise.all(
+      [...this.#slots.values()].map(async ({ connection, opening }) => {
+        await connection?.[Symbol.asyncDispose]()
+        await opening?.then((late) => late[Symbol.asyncDispose]()).catch(() => {})
+      }),
+    )
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close(new Error('the client is closed'))
+  }
+
+  #slot(address: Address, lane: Lane): Slot {
+    const name = nameOf(address, lane)
+    let slot = this.#slots.get(name)
+    if (slot === undefined) {
+      slot = {
+        address,
+        lane,
+        opening: null,
+        connection: null,
+        failures: 0,
+        notBeforeMs: 0,
+        throttledUntilMs: 0,
+        lastUsedMs: 0,
+      }
+      this.#slots.set(name, slot)
+    }
+    return slot
+  }
+
+  async #connect(slot: Slot): Promise<BrokerConnection> {
+    const { world, logger, connect } = this.#options
+    const { host, port } = slot.address
+    using _awake = world.clock.holdProcess()
+    try {
+      const connection = await connectToBroker(world.transport, slot.address, {
+        ...connect,
+        clock: world.clock,
+        logger,
+        connectTimeoutMs: this.#setupTimeoutMs(slot),
+        signal: this.#closing.signal,
+      })
+      slot.failures = 0
+      slot.connection = connection
+      slot.lastUsedMs = world.clock.monotonicMs()
+      void connection.closed.then(() => this.#lost(slot, connection))
+      this.#sweepSoon()
+      return connection
+    } catch (error) {
+      this.#closing.signal.throwIfAborted()
+      slot.failures++
+      slot.notBeforeMs = world.clock.monotonicMs() + this.#pauseMs(slot)
+      const failure = connectionFailure(`${host}:${port}`, error as Error)
+      logger.debug('a broker cannot be reached', { host, port, error: failure })
+      throw failure
+    } finally {
+      slot.opening = null
+    }
+  }
+
+  #lost(slot: Slot, connection: BrokerConnection): void {
+    if (slot.connection !== connection) return
+    slot.connection = null
+    // Even a broker that accepts and then hangs up is not asked again at once.
+    slot.notBeforeMs = this.#options.world.clock.monotonicMs() + this.#pauseMs(slot)
+  }
+
+  #pauseMs(slot: Slot): number {
+    const { reconnectBackoffMs, reconnectBackoffMaxMs, world } = this.#options
+    return backoffMs(Math.max(1, slot.failures), {
+      initialMs: reconnectBackoffMs,
+      maxMs: reconnectBackoffMaxMs,
+      random: world.random,
+    })
+  }
+
+  #setupTimeoutMs({ failures }: Slot): number {
+    const { socketConnectionSetupTimeoutMs, socketConnectionSetupTimeoutMaxMs, world } = this.#options
+    return backoffMs(failures + 1, {
+      initialMs: socketConnectionSetupTimeoutMs,
+      maxMs: socketConnectionSetupTimeoutMaxMs,
+      random: world.random,
+    })
+  }
+
+  #sweepSoon(): void {
+    const { connectionsMaxIdleMs, world } = this.#options
+    if (connectionsMaxIdleMs < 0 || this.#sweep !== null || this.#closing.signal.aborted) return
+    this.#sweep = world.clock.after(connectionsMaxIdleMs / 2, () => {
+      this.#sweep = null
+      this.#closeIdle(world.clock.monotonicMs() - connectionsMaxIdleMs)
+    })
+  }
+
+  #closeIdle(unusedSinceMs: number): void {
+    let isAnyOpen = false
+    for (const { connection, lastUsedMs } of this.#slots.values()) {
+      if (connection === null) continue
+      if (connection.inFlight === 0 && lastUsedMs <= unusedSinceMs) void connection[Symbol.asyncDispose]()
+      else isAnyOpen = true
+    }
+    if (isAnyOpen) this.#sweepSoon()
+  }
+}
+
+function nameOf({ host, port }: Address, lane: Lane): string {
+  return `${host}:${port} ${lane}`
+}
+
+function connectionFailure(place: string, error: Error): KafkaError {
+  if (error instanceof KafkaError) return error
+  return new KafkaError(ErrorCode.NETWORK_EXCEPTION, `no connection to ${place}: ${error.message}`, { cause: error })
+}
+
+function anySignal(one: AbortSignal | undefined, other: AbortSignal): AbortSignal {
+  return one === undefined ? other : AbortSignal.any([one, other])
+}
+
+/** Stops waiting when `signal` aborts; what was waited for goes on for others. */
+export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error)
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}
