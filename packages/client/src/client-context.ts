@@ -4,12 +4,14 @@ import { Cluster } from './cluster/cluster.ts'
 import { clientOptions, kafkaOptions, type ClientSettings, type KafkaOptions } from './config/client-options.ts'
 import type { OptionSet, Settings } from './config/option.ts'
 import { settingsFrom } from './config/settings.ts'
+import { Metrics } from './observe/metrics.ts'
 import type { World } from './world.ts'
 
 export interface ClientContext<S extends OptionSet> {
   readonly settings: Settings<S>
   /** Owned by the client, which disposes it. */
   readonly cluster: Cluster
+  readonly metrics: Metrics
   readonly world: World
 }
 
@@ -36,8 +38,9 @@ export class ClientContexts {
     const settings = settingsFrom<S>(options, { ...this.#shared, ...withoutUndefined(input) }, place)
     const { brokers, ssl, sasl } = this.#settings
     const own = settings as Settings<typeof clientOptions>
+    const metrics = new Metrics(this.#world.clock, { 'client-id': own.clientId ?? '' })
     const cluster = new Cluster({ settings: { ...own, brokers, ssl, sasl }, world: this.#world })
-    return { settings, cluster, world: this.#world }
+    return { settings, cluster, metrics, world: this.#world }
   }
 }
 

@@ -17,3 +17,15 @@ export type {
 export type { Deserializer, Serde, SerdeContext, Serializer } from './serde/serde.ts'
 export { serde } from './serde/serdes.ts'
 export type { StandardSchema } from './serde/standard-schema.ts'
+export type { ClientMetric } from './observe/metrics.ts'
+export { openTelemetry } from './observe/open-telemetry.ts'
+export type { OpenTelemetryApi } from './observe/open-telemetry.ts'
+export type { SendEnded, Tracing } from './observe/tracing.ts'
+export type {
+  CommitMessage,
+  ConnectionMessage,
+  ConsumedBatchMessage,
+  ProducedBatchMessage,
+  RebalanceMessage,
+  RequestMessage,
+} from './observe/channels.ts'

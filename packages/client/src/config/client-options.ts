@@ -2,6 +2,7 @@
 import type { SaslCredentials } from '@millrace/network'
 import type { Logger } from '@millrace/runtime'
 import { silentLogger } from '@millrace/runtime'
+import type { Tracing } from '../observe/tracing.ts'
 import {
   flag,
   isFunction,
@@ -46,6 +47,8 @@ export const clientOptions = {
   metadataRecoveryRebootstrapTriggerMs: optional(milliseconds(), 300_000),
   /** Push client metrics to brokers that ask for them (KIP-714). */
   enableMetricsPush: optional(flag, true),
+  /** Spans of what is sent and handled: see `openTelemetry`. */
+  tracing: optional(nullable(shaped<Tracing>('what openTelemetry() returns', isObject)), null),
   /** Gets the client's log lines. Default: nobody. */
   logger: optional(
     shaped<Logger>('a logger with debug, info, warn, error and child', (value) => isObject(value) && 'child' in value),

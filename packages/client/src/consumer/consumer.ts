@@ -1,5 +1,6 @@
 /** What an application sees of a consumer. */
-import type { ClientMetric, GroupMetadata } from '../producer/producer.ts'
+import type { ClientMetric } from '../observe/metrics.ts'
+import type { GroupMetadata } from '../producer/producer.ts'
 import type { ConsumerRecord, TopicPartition, TopicPartitionOffset } from '../record.ts'
 import type { RebalanceListener } from './rebalance-listener.ts'
 import type { RunOptions } from './run-options.ts'

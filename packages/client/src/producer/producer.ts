@@ -1,4 +1,5 @@
 /** What an application sees of a producer. */
+import type { ClientMetric } from '../observe/metrics.ts'
 import type { RecordMetadata, TopicPartition, TopicPartitionOffset } from '../record.ts'
 
 /** Who commits the offsets of a transaction: what `consumer.groupMetadata()` returns. */
@@ -63,11 +64,4 @@ export interface Transaction<R> {
   sendOffsets(offsets: readonly TopicPartitionOffset[], group: GroupMetadata | string): Promise<void>
   /** Ends the transaction without a trace; nothing further may be sent. `work` may return normally after it. */
   abort(): Promise<void>
-}
-
-export interface ClientMetric {
-  readonly group: string
-  readonly name: string
-  readonly tags: Readonly<Record<string, string>>
-  readonly value: number
 }

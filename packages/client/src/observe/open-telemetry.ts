@@ -1,0 +1,129 @@
+/**
+ * Spans and their propagation by OpenTelemetry, for applications that have `@opentelemetry/api`: it is given, so nobody else needs it.
+ * Names and attributes: OpenTelemetry's semantic conventions for messaging, Kafka.
+ */
+import type { ConsumerRecord } from '../record.ts'
+import type { SendEnded, Tracing } from './tracing.ts'
+
+/** The part of `@opentelemetry/api` that is used: `openTelemetry(await import('@opentelemetry/api'))`. */
+export interface OpenTelemetryApi {
+  readonly trace: {
+    getTracer(name: string, version?: string): OpenTelemetryTracer
+    setSpan(context: unknown, span: unknown): unknown
+  }
+  readonly context: { active(): unknown; with<T>(context: unknown, callback: () => T): T }
+  readonly propagation: {
+    inject(context: unknown, carrier: unknown, setter?: unknown): void
+    extract(context: unknown, carrier: unknown, getter?: unknown): unknown
+  }
+}
+
+interface OpenTelemetryTracer {
+  startSpan(name: string, options?: unknown, context?: unknown): OpenTelemetrySpan
+}
+
+interface OpenTelemetrySpan {
+  setAttribute(name: string, value: unknown): unknown
+  recordException(error: unknown): void
+  setStatus(status: unknown): unknown
+  end(): void
+}
+
+/** SpanKind and SpanStatusCode of the API: numbers that it promises not to change. */
+const PRODUCER_SPAN = 3
+const CONSUMER_SPAN = 4
+const STATUS_ERROR = 2
+
+/** For the option `tracing` of `new Kafka`. */
+export function openTelemetry({ trace, context, propagation }: OpenTelemetryApi): Tracing {
+  const tracer = trace.getTracer('@millrace/client')
+  return {
+    sending({ topic, partition }, addHeader): SendEnded {
+      const span = tracer.startSpan(
+        `send ${topic}`,
+        {
+          kind: PRODUCER_SPAN,
+          attributes: {
+            ...common(topic, partition),
+            'messaging.operation.type': 'send',
+            'messaging.operation.name': 'send',
+          },
+        },
+        context.active(),
+      )
+      propagation.inject(trace.setSpan(context.active(), span), null, {
+        set: (_carrier: unknown, name: string, value: string) => addHeader(name, value),
+      })
+      return (metadata, error) => {
+        if (metadata !== null) {
+          span.setAttribute('messaging.destination.partition.id', String(metadata.partition))
+          if (metadata.offset >= 0n) span.setAttribute('messaging.kafka.offset', Number(metadata.offset))
+        }
+        if (error !== null) fail(span, error)
+        span.end()
+      }
+    },
+
+    handling<T>(record: ConsumerRecord<unknown, unknown>, groupId: string | null, handler: () => T): T {
+      const parent: unknown = propagation.extract(context.active(), record, headersOf)
+      const span = tracer.startSpan(
+        `process ${record.topic}`,
+        {
+          kind: CONSUMER_SPAN,
+          attributes: {
+            ...common(record.topic, record.partition),
+            'messaging.operation.type': 'process',
+            'messaging.operation.name': 'process',
+            'messaging.kafka.offset': Number(record.offset),
+            ...(groupId === null ? {} : { 'messaging.consumer.group.name': groupId }),
+          },
+        },
+        parent,
+      )
+      return inSpan(span, () => context.with(trace.setSpan(parent, span), handler))
+    },
+  }
+}
+
+const headersOf = {
+  keys: (record: ConsumerRecord<unknown, unknown>) => record.headers.map(({ key }) => key),
+  get(record: ConsumerRecord<unknown, unknown>, name: string): string | undefined {
+    const value = record.header(name)
+    return value === undefined || value === null ? undefined : Buffer.from(value).toString('utf8')
+  },
+}
+
+function common(topic: string, partition: number | undefined): Record<string, string> {
+  return {
+    'messaging.system': 'kafka',
+    'messaging.destination.name': topic,
+    ...(partition === undefined ? {} : { 'messaging.destination.partition.id': String(partition) }),
+  }
+}
+
+/** Ends the span when what `work` returns, or the promise it returns, has ended. */
+function inSpan<T>(span: OpenTelemetrySpan, work: () => T): T {
+  let result: T
+  try {
+    result = work()
+  } catch (error) {
+    fail(span, error)
+    span.end()
+    throw error
+  }
+  if (!(result instanceof Promise)) {
+    span.end()
+    return result
+  }
+  return result
+    .catch((error: unknown) => {
+      fail(span, error)
+      throw error
+    })
+    .finally(() => span.end()) as T
+}
+
+function fail(span: OpenTelemetrySpan, error: unknown): void {
+  span.recordException(error)
+  span.setStatus({ code: STATUS_ERROR, message: error instanceof Error ? error.message : String(error) })
+}
