@@ -1,0 +1,2 @@
+export * from './assignor.ts'
+export * from './built-in-assignors.ts'

@@ -1,0 +1,26 @@
+/** Deals all partitions of all topics in turn: topics by name, partitions by number, members in their order. */
+import type { AssignedPartition, Assignor } from './assignor.ts'
+import { sortedMemberIds, subscribersByTopic } from './subscribed-members.ts'
+
+export function roundRobinAssignor(): Assignor {
+  return {
+    name: 'roundrobin',
+    supportedProtocols: ['eager'],
+    assign(topics, members) {
+      const memberIds = sortedMemberIds(members)
+      const assignment = new Map<string, { partitions: AssignedPartition[] }>(
+        memberIds.map((memberId) => [memberId, { partitions: [] }]),
+      )
+      let next = 0
+      for (const [topic, subscribers] of subscribersByTopic(topics, members, memberIds)) {
+        const takers = new Set(subscribers)
+        for (let partition = 0; partition < topics.partitionCount(topic)!; partition++) {
+          while (!takers.has(memberIds[next]!)) next = (next + 1) % memberIds.length
+          assignment.get(memberIds[next]!)!.partitions.push({ topic, partition })
+          next = (next + 1) % memberIds.length
+        }
+      }
+      return assignment
+    },
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * Balanced, and moves as little as that allows. Eager: members give everything up before they join, so what they had travels in the user data.
+ * See `sticky-assignment.ts` for the guarantees.
+ */
+import type { AssignedPartition, Assignor } from './assignor.ts'
+import { OwnershipClaims } from './ownership-claims.ts'
+import { stickyAssignment } from './sticky-assignment.ts'
+import { decodePreviousAssignment, encodePreviousAssignment } from './sticky-user-data.ts'
+
+export function stickyAssignor(): Assignor {
+  let previous: { readonly partitions: readonly AssignedPartition[]; readonly generationId: number } | null = null
+  return {
+    name: 'sticky',
+    supportedProtocols: ['eager'],
+    userData() {
+      return previous === null ? null : encodePreviousAssignment(previous.partitions, previous.generationId)
+    },
+    assign(topics, members) {
+      const claims = new OwnershipClaims(members, ({ userData }) => decodePreviousAssignment(userData))
+      const assignment = stickyAssignment({ topics, members, claims })
+      return new Map([...assignment].map(([memberId, partitions]) => [memberId, { partitions }]))
+    },
+    onAssignment({ partitions }, { generationId }) {
+      previous = { partitions, generationId }
+    },
+  }
+}
