@@ -2,6 +2,7 @@
  * What shares the partitions out among the members of a classic group: one of the members, the leader, runs it for all. Groups of the
  * consumer protocol (KIP-848) are assigned by the broker.
  */
+import type { TopicPartition } from '../record.ts'
 
 /**
  * Eager: members give up everything before they join again. Cooperative: they keep what they own, and give up only what the assignment
@@ -9,18 +10,13 @@
  */
 export type RebalanceProtocol = 'eager' | 'cooperative'
 
-export interface AssignedPartition {
-  readonly topic: string
-  readonly partition: number
-}
-
 /** What a member told when it joined. */
 export interface MemberSubscription {
   /** Null: not a static member (KIP-345). */
   readonly groupInstanceId: string | null
   readonly topics: readonly string[]
   /** What it owned when it joined. Empty from eager members and from clients older than KIP-429. */
-  readonly ownedPartitions: readonly AssignedPartition[]
+  readonly ownedPartitions: readonly TopicPartition[]
   /** The generation it owned them in; -1 from new members and from clients older than KIP-792. */
   readonly generationId: number
   /** Where it runs (KIP-881). */
@@ -38,7 +34,7 @@ export interface AssignableTopics {
 }
 
 export interface MemberAssignment {
-  readonly partitions: readonly AssignedPartition[]
+  readonly partitions: readonly TopicPartition[]
   /** Handed to the member's `onAssignment`. */
   readonly userData?: Uint8Array | null
 }
@@ -57,8 +53,11 @@ export interface AssignedMember {
  */
 export interface Assignor {
   readonly name: string
-  /** A group rebalances cooperatively when all assignors that its members offer can. A cooperative one may not give away what another owns. */
-  readonly supportedProtocols: readonly RebalanceProtocol[]
+  /**
+   * A consumer rebalances cooperatively when all the assignors it offers can. A cooperative one may not give away what another member owns.
+   * Default: eager only.
+   */
+  readonly supportedProtocols?: readonly RebalanceProtocol[]
   /** What the leader's assignor shall know of this member. Called for each join. */
   userData?(topics: ReadonlySet<string>): Uint8Array | null
   /** Gives each member its partitions; members it leaves out get none. Called on the leader only. */

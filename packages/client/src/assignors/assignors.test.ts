@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { AssignableTopics, AssignedPartition, Assignor, MemberSubscription } from './assignor.ts'
+import type { AssignableTopics, Assignor, MemberSubscription } from './assignor.ts'
 import { builtInAssignors } from './built-in-assignors.ts'
 import { encodePreviousAssignment } from './sticky-user-data.ts'
+import type { TopicPartition } from '../record.ts'
 
 const racks = ['a', 'b', 'c']
 const topicNames = ['orders', 'payments', 'refunds', 'visits']
@@ -103,7 +104,7 @@ test('cooperative-sticky gives nothing away that another owns, and all of it onc
   fc.assert(
     fc.property(history, ({ isHomogeneous, hasRacks, rounds }) => {
       const assignor = builtInAssignors['cooperative-sticky']()
-      const owned = new Map<string, AssignedPartition[]>()
+      const owned = new Map<string, TopicPartition[]>()
       let generationId = 0
       for (const { counts, members: random } of growing(rounds)) {
         const topics = topicsOf(counts, hasRacks)
@@ -169,7 +170,7 @@ test('a group of a thousand members and twenty thousand partitions is assigned i
   for (const id of ids.slice(0, 500)) assert.equal(common(all.get(id)!, few.get(id)!), 20)
 })
 
-type Assigned = ReadonlyMap<string, AssignedPartition[]>
+type Assigned = ReadonlyMap<string, TopicPartition[]>
 
 interface Step {
   readonly index: number
@@ -235,7 +236,7 @@ function subscription(one: {
   readonly isStatic?: boolean
   readonly rack?: string | null
   readonly topics: readonly string[]
-  readonly owned: readonly AssignedPartition[]
+  readonly owned: readonly TopicPartition[]
   readonly generationId: number
 }): MemberSubscription {
   return {
@@ -287,7 +288,7 @@ function checkBalanced(members: ReadonlyMap<string, MemberSubscription>, assigne
   }
 }
 
-function common(some: readonly AssignedPartition[], others: readonly AssignedPartition[]): number {
+function common(some: readonly TopicPartition[], others: readonly TopicPartition[]): number {
   const names = new Set(others.map(({ topic, partition }) => `${topic}:${partition}`))
   return some.filter(({ topic, partition }) => names.has(`${topic}:${partition}`)).length
 }

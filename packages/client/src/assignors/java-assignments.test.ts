@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { AssignableTopics, AssignedPartition, Assignor, MemberSubscription } from './assignor.ts'
+import type { AssignableTopics, Assignor, MemberSubscription } from './assignor.ts'
 import { builtInAssignors, type BuiltInAssignorName } from './built-in-assignors.ts'
 import { javaAssignments } from './java-assignments.testdata.ts'
 import { decodePreviousAssignment } from './sticky-user-data.ts'
+import type { TopicPartition } from '../record.ts'
 
 type ByTopic = Readonly<Record<string, readonly number[]>>
 
@@ -175,7 +176,7 @@ function far(assignment: Assigned, { topics, members }: Group): number {
   }, 0)
 }
 
-function nameOf({ topic, partition }: AssignedPartition): string {
+function nameOf({ topic, partition }: TopicPartition): string {
   return `${topic}:${partition}`
 }
 
@@ -184,7 +185,7 @@ function split(name: string): [topic: string, partition: number] {
   return [topic!, Number(partition)]
 }
 
-function listed(byTopic: ByTopic): AssignedPartition[] {
+function listed(byTopic: ByTopic): TopicPartition[] {
   return Object.entries(byTopic).flatMap(([topic, partitions]) => partitions.map((partition) => ({ topic, partition })))
 }
 

@@ -1,9 +1,10 @@
 /** Who owns what before a rebalance, as the members say. */
-import type { AssignedPartition, MemberSubscription } from './assignor.ts'
+import type { MemberSubscription } from './assignor.ts'
+import type { TopicPartition } from '../record.ts'
 
 /** What a member says it owns, and since which generation. -1: it does not know, or is new. */
 export interface OwnershipClaim {
-  readonly partitions: readonly AssignedPartition[]
+  readonly partitions: readonly TopicPartition[]
   readonly generationId: number
 }
 
@@ -31,12 +32,12 @@ export class OwnershipClaims {
   }
 
   /** Null when nobody, or nobody who can be believed, claims it. */
-  ownerOf({ topic, partition }: AssignedPartition): string | null {
+  ownerOf({ topic, partition }: TopicPartition): string | null {
     return this.#owners.get(topic)?.get(partition)?.memberId ?? null
   }
 
   /** Whether the member may have it right away: nobody else claims it, or the member itself is believed. */
-  mayHaveNow(memberId: string, { topic, partition }: AssignedPartition): boolean {
+  mayHaveNow(memberId: string, { topic, partition }: TopicPartition): boolean {
     const owner = this.#owners.get(topic)?.get(partition)
     return owner === undefined || owner.memberId === memberId
   }

@@ -1,5 +1,5 @@
 /** Partitions as the protocol lists them. */
-import type { AssignedPartition } from './assignor.ts'
+import type { TopicPartition } from '../record.ts'
 
 export interface TopicPartitions {
   readonly topic: string
@@ -7,7 +7,7 @@ export interface TopicPartitions {
 }
 
 /** Topics in the order of their first partition. */
-export function partitionsByTopic(partitions: Iterable<AssignedPartition>): TopicPartitions[] {
+export function partitionsByTopic(partitions: Iterable<TopicPartition>): TopicPartitions[] {
   const topics = new Map<string, TopicPartitions>()
   for (const { topic, partition } of partitions) {
     const known = topics.get(topic)

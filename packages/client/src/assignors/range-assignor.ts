@@ -5,9 +5,10 @@
  * Where racks matter (KIP-881), partitions first go to members in the rack of a replica, within the same shares; co-partitioned topics move
  * together. What is left is cut as above, so the balance of a topic is the same with racks and without.
  */
-import type { AssignableTopics, AssignedPartition, Assignor, MemberSubscription } from './assignor.ts'
+import type { AssignableTopics, Assignor, MemberSubscription } from './assignor.ts'
 import { partitionRacks, rackOf, racksMatter } from './rack-awareness.ts'
 import { sortedMemberIds, subscribersByTopic } from './subscribed-members.ts'
+import type { TopicPartition } from '../record.ts'
 
 export function rangeAssignor(): Assignor {
   return {
@@ -23,7 +24,7 @@ export function rangeAssignor(): Assignor {
       }
       for (const share of shares) share.cutRanges(anyPartition)
 
-      const assignment = new Map<string, { partitions: AssignedPartition[] }>(
+      const assignment = new Map<string, { partitions: TopicPartition[] }>(
         memberIds.map((memberId) => [memberId, { partitions: [] }]),
       )
       for (const { topic, owners } of shares) {

@@ -1,6 +1,7 @@
 /** Deals all partitions of all topics in turn: topics by name, partitions by number, members in their order. */
-import type { AssignedPartition, Assignor } from './assignor.ts'
+import type { Assignor } from './assignor.ts'
 import { sortedMemberIds, subscribersByTopic } from './subscribed-members.ts'
+import type { TopicPartition } from '../record.ts'
 
 export function roundRobinAssignor(): Assignor {
   return {
@@ -8,7 +9,7 @@ export function roundRobinAssignor(): Assignor {
     supportedProtocols: ['eager'],
     assign(topics, members) {
       const memberIds = sortedMemberIds(members)
-      const assignment = new Map<string, { partitions: AssignedPartition[] }>(
+      const assignment = new Map<string, { partitions: TopicPartition[] }>(
         memberIds.map((memberId) => [memberId, { partitions: [] }]),
       )
       let next = 0

@@ -8,10 +8,11 @@
  *    to those near a replica.
  * 3. Partitions move from the members with the most to those with the fewest, until no move would make two members more equal.
  */
-import type { AssignableTopics, AssignedPartition, MemberSubscription } from './assignor.ts'
+import type { AssignableTopics, MemberSubscription } from './assignor.ts'
 import type { OwnershipClaims } from './ownership-claims.ts'
 import { partitionRacks, rackOf, racksMatter } from './rack-awareness.ts'
 import { compareText, sortedMemberIds, subscribersByTopic } from './subscribed-members.ts'
+import type { TopicPartition } from '../record.ts'
 
 export interface StickyGroup {
   readonly topics: AssignableTopics
@@ -19,7 +20,7 @@ export interface StickyGroup {
   readonly claims: OwnershipClaims
 }
 
-interface Partition extends AssignedPartition {
+interface Partition extends TopicPartition {
   readonly racks: ReadonlySet<string>
   /** Who is believed to own it before. */
   readonly owner: string | null
@@ -37,7 +38,7 @@ interface Member {
   strangers: number
 }
 
-export function stickyAssignment(group: StickyGroup): Map<string, AssignedPartition[]> {
+export function stickyAssignment(group: StickyGroup): Map<string, TopicPartition[]> {
   const { topics, members, claims } = group
   const memberIds = sortedMemberIds(members)
   const subscribers = subscribersByTopic(topics, members, memberIds)
@@ -143,8 +144,8 @@ class Shares {
     }
   }
 
-  assignment(): Map<string, AssignedPartition[]> {
-    const assignment = new Map<string, AssignedPartition[]>()
+  assignment(): Map<string, TopicPartition[]> {
+    const assignment = new Map<string, TopicPartition[]>()
     for (const { id, partitions } of this.#members.values()) {
       assignment.set(
         id,

@@ -3,9 +3,9 @@
  * Kafka 2.3 leave the generation out.
  */
 import { array, int32, MalformedMessageError, message, Reader, string, Writer } from '@millrace/protocol'
-import type { AssignedPartition } from './assignor.ts'
 import type { OwnershipClaim } from './ownership-claims.ts'
 import { partitionsByTopic } from './partitions-by-topic.ts'
+import type { TopicPartition } from '../record.ts'
 
 /** Of `sticky`: what the member had before it gave everything up, and since when. */
 const PreviousAssignment = message({
@@ -28,7 +28,7 @@ const OwningGeneration = message({
 
 const UNKNOWN: OwnershipClaim = { partitions: [], generationId: -1 }
 
-export function encodePreviousAssignment(partitions: readonly AssignedPartition[], generationId: number): Uint8Array {
+export function encodePreviousAssignment(partitions: readonly TopicPartition[], generationId: number): Uint8Array {
   const writer = new Writer()
   PreviousAssignment.encode(writer, { topics: partitionsByTopic(partitions), generationId }, 1)
   return Buffer.concat(writer.finish())

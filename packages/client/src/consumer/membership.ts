@@ -7,7 +7,7 @@ import type { TopicPartition } from '../record.ts'
 
 export type Subscription = readonly string[] | RegExp
 
-/** The consumer, as its membership sees it. */
+/** The consumer, as its membership sees it. The membership makes one call at a time, and waits for it. */
 export interface MembershipOwner {
   readonly subscription: Subscription
   /**
@@ -28,13 +28,23 @@ export interface MembershipOwner {
 export interface Membership extends AsyncDisposable {
   /** For commits and transactions. Generation -1 and an empty member id while not in the group. */
   readonly metadata: GroupMetadata
+  /** The topics that the subscription stands for now: those a pattern matches, as far as this client knows. */
+  readonly subscribedTopics: readonly string[]
   /** Begins to be a member. Once. */
   join(): void
   /** The owner's subscription has changed. */
   subscriptionChanged(): void
-  /** The application asks for records: what maxPollIntervalMs counts from. Cheap enough to be called for every record. */
+  /**
+   * The application asks for records: what maxPollIntervalMs counts from. Cheap enough to be called for every record. A member that had
+   * exceeded it joins again.
+   */
   polled(): void
-  /** Something is in the application's hands, for the message when maxPollIntervalMs is exceeded. */
+  /** The application waits for records that are not there, which counts as asking all the time, until `polled`. */
+  waiting(): void
+  /**
+   * What the application is being given records of, for the message when maxPollIntervalMs is exceeded. To be called when it changes, before the
+   * application gets the records.
+   */
   handling(partition: TopicPartition | null): void
   enforceRebalance(reason: string): void
   /** A commit was refused with this error code (REBALANCE_IN_PROGRESS, ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH, FENCED_…): the membership draws its conclusions. */

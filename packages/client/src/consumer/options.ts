@@ -1,5 +1,6 @@
 /** Options of `kafka.consumer()`. Names and defaults are Kafka's. */
-import type { Assignor } from './assignor.ts'
+import type { Assignor } from '../assignors/assignor.ts'
+import { builtInAssignors, type BuiltInAssignorName } from '../assignors/built-in-assignors.ts'
 import { callback, clientOptions } from '../config/client-options.ts'
 import {
   flag,
@@ -28,8 +29,11 @@ const deserializer = shaped<Deserializer<unknown>>(
 /** Where to begin in a partition for which nothing is committed, or whose committed offset is gone. */
 export type OffsetReset = 'earliest' | 'latest' | 'none' | { readonly byDurationMs: number }
 
-const assignorNames = ['range', 'roundrobin', 'sticky', 'cooperative-sticky'] as const
-export type AssignorName = (typeof assignorNames)[number]
+const assignorNames = Object.keys(builtInAssignors)
+
+function isAssignor(value: unknown): boolean {
+  return isObject(value) && text.accepts(value['name']) && isFunction(value['assign'])
+}
 
 /** What consumers and share consumers have in common. */
 export const readingOptions = {
@@ -78,14 +82,14 @@ export const consumerOptions = {
   /** Of the consumer protocol: 'uniform' or 'range', or what brokers have. Null: theirs to choose. */
   groupRemoteAssignor: optional(nullable(text), null),
   /** Of the classic protocol, in order of preference. Default: range, then cooperative-sticky. */
-  partitionAssignmentStrategy: optional<readonly (AssignorName | Assignor)[] | null>(
+  partitionAssignmentStrategy: optional<readonly (BuiltInAssignorName | Assignor)[] | null>(
     shaped(
       `a list of ${assignorNames.map((name) => `'${name}'`).join(', ')} or assignors`,
       (value) =>
         value === null ||
-        listOf(shaped('', (one) => (assignorNames as readonly unknown[]).includes(one) || isObject(one))).accepts(
-          value,
-        ),
+        (Array.isArray(value) &&
+          value.length > 0 &&
+          value.every((one) => assignorNames.includes(one as string) || isAssignor(one))),
     ),
     null,
   ),
