@@ -9,6 +9,7 @@ import {
   type Request,
   type ResponseInput,
 } from '@millrace/protocol'
+import { silentLogger } from '@millrace/runtime'
 import { clientOptions } from '../../config/client-options.ts'
 import { ClientContexts } from '../../client-context.ts'
 import { answers, ScriptedBroker } from '../../testing/scripted-broker.ts'
@@ -51,7 +52,9 @@ async function pushing(
     }),
   ])
   context.after(() => broker[Symbol.asyncDispose]())
-  const { cluster, metrics } = new ClientContexts({ brokers: broker.address }, realWorld()).open(
+  const stopped = Promise.withResolvers<void>()
+  const logger = { ...silentLogger, debug: () => stopped.resolve() }
+  const { cluster, metrics } = new ClientContexts({ brokers: broker.address, logger }, realWorld()).open(
     clientOptions,
     {},
     'test',
@@ -62,7 +65,7 @@ async function pushing(
   await cluster.metadata.refresh()
   const pushed = (count: number): Promise<void> =>
     pushes.length >= count ? Promise.resolve() : new Promise((resolve) => waiting.push({ count, resolve }))
-  return { push, metrics, subscriptions, pushes, pushed }
+  return { push, metrics, subscriptions, pushes, pushed, stopped: stopped.promise }
 }
 
 /** Names of the metrics in a payload, with their doubles: fields are found by their tags, which is enough for what we write. */
@@ -99,8 +102,8 @@ test('an unknown subscription is asked for again at once, keeping the instance i
 })
 
 test('an answer that cannot be cured ends the pushing, and nothing else', async (context) => {
-  const { push, pushed, pushes } = await pushing(context, { pushCodes: [ErrorCode.INVALID_REQUEST] })
-  await pushed(1)
+  const { push, stopped, pushes } = await pushing(context, { pushCodes: [ErrorCode.INVALID_REQUEST] })
+  await stopped
   await push[Symbol.asyncDispose]()
   assert.equal(pushes.length, 1, 'not even a last one')
 })
