@@ -6,6 +6,11 @@ import { millrace, millraceInstalled } from '@millrace/interop/brokers'
 import { fullSizes, quickSizes } from './broker/measure.ts'
 import { runBrokerBench } from './broker/run.ts'
 
+if (process.argv[2] === 'client') {
+  await import('./client/run.ts')
+  process.exit(0)
+}
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {

@@ -7,6 +7,8 @@ export interface CommandOptions {
   readonly input?: string | Uint8Array
   /** The program is killed and the call fails after this long. */
   readonly timeoutMs?: number
+  /** Told the process's id when it has started. */
+  readonly onStart?: (pid: number) => void
 }
 
 export interface Finished {
@@ -27,6 +29,7 @@ export function run(file: string, args: readonly string[], options: CommandOptio
       env: { ...process.env, ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
     })
+    if (child.pid !== undefined) options.onStart?.(child.pid)
     const stdout: Buffer[] = []
     const stderr: Buffer[] = []
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk))

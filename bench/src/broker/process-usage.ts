@@ -23,6 +23,32 @@ export const peakResidentBytes = (pid: number): number => statusBytes(pid, 'VmHW
 
 export const resetPeak = (pid: number): void => writeFileSync(`/proc/${pid}/clear_refs`, '5')
 
+const lookEveryMs = 20
+
+/** The largest resident memory of a process that ends on its own: what was seen last, so a process of some hundred milliseconds at least. */
+export class PeakMemory implements Disposable {
+  #timer: NodeJS.Timeout | undefined
+  #bytes = 0
+
+  watch(pid: number): void {
+    this.#timer = setInterval(() => {
+      try {
+        this.#bytes = peakResidentBytes(pid)
+      } catch {
+        clearInterval(this.#timer)
+      }
+    }, lookEveryMs)
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer)
+  }
+}
+
 /** Fields of /proc/PID/stat from the third on: the second, a name in parentheses, may hold anything. */
 function statFields(pid: number): string[] {
   const text = readFileSync(`/proc/${pid}/stat`, 'latin1')

@@ -2,7 +2,7 @@
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { installOnce, run, runToSuccess } from '@millrace/interop/brokers'
-import { endedChildrenCpuSeconds } from './process-usage.ts'
+import { endedChildrenCpuSeconds, PeakMemory } from './process-usage.ts'
 
 const packageVersion = '3.6.1'
 
@@ -34,13 +34,16 @@ export interface LoadResult {
   /** The client's own clock, from its first record to its last. */
   readonly megabytesPerSecond: number
   readonly clientCpuSeconds: number
+  readonly clientPeakBytes: number
 }
 
 async function runLoad(args: readonly string[], load: Load): Promise<LoadResult> {
   const program = await rdkafkaPerformance()
   const before = endedChildrenCpuSeconds()
+  using memory = new PeakMemory()
   const { code, stdout, stderr } = await run(program, [...args, '-b', load.bootstrap, '-t', load.topic], {
     timeoutMs: 580_000,
+    onStart: (pid) => memory.watch(pid),
   })
   const clientCpuSeconds = endedChildrenCpuSeconds() - before
   const output = stdout.toString() + stderr.toString()
@@ -49,13 +52,13 @@ async function runLoad(args: readonly string[], load: Load): Promise<LoadResult>
   const [, count, rate] = last
   if (Number(count) < load.records)
     throw new Error(`rdkafka_performance: ${count} of ${load.records} records: ${output.slice(-500)}`)
-  return { megabytesPerSecond: Number(rate), clientCpuSeconds }
+  return { megabytesPerSecond: Number(rate), clientCpuSeconds, clientPeakBytes: memory.bytes }
 }
 
-/** acks=1, batches up to 1 MB, linger 5 ms, over all partitions of the topic. */
-export function produceLoad(load: Load): Promise<LoadResult> {
+/** acks=1, linger 5 ms, over all partitions of the topic. */
+export function produceLoad(load: Load, batchBytes = 1_000_000): Promise<LoadResult> {
   const settings = [
-    'batch.size=1000000',
+    `batch.size=${batchBytes}`,
     'batch.num.messages=100000',
     'linger.ms=5',
     'queue.buffering.max.messages=1000000',

@@ -58,6 +58,20 @@ export async function createTopics(
   })
 }
 
+/** DeleteTopics v3. @throws Error when it was not deleted. */
+export async function deleteTopic(connection: Connection, name: string): Promise<void> {
+  const request = new FieldWriter()
+  request.array([name], (topic) => request.string(topic))
+  request.int32(60_000)
+  const response = new FieldReader(await connection.request(20, 3, request.finish()))
+  response.int32() // throttle time
+  response.array(() => {
+    const topic = response.string()
+    const errorCode = response.int16()
+    if (errorCode !== 0) throw new Error(`DeleteTopics: ${topic}: error ${errorCode}`)
+  })
+}
+
 export interface Batch {
   readonly topic: string
   readonly partition: number

@@ -1,11 +1,11 @@
 // The two JavaScript clients: installed without install scripts, run by the Node that runs this.
 import { copyFileSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { clientsRoot, installOnce } from '../cache.ts'
+import { clientsRoot } from '../cache.ts'
 import { ClientProgram } from '../client-program.ts'
-import { runToSuccess } from '../command.ts'
 import { exactReader } from '../expect.ts'
 import { anyRecord, codecs, type ForeignClient } from './foreign-client.ts'
+import { javascriptPackages } from './javascript-packages.ts'
 
 const sources = join(clientsRoot, 'javascript')
 const manifest = JSON.parse(readFileSync(join(sources, 'package.json'), 'utf8')) as {
@@ -15,15 +15,7 @@ const manifest = JSON.parse(readFileSync(join(sources, 'package.json'), 'utf8'))
 let installed: string | undefined
 
 async function prepare(): Promise<void> {
-  const manifests = ['package.json', 'package-lock.json']
-  const inputs = manifests.map((file) => readFileSync(join(sources, file), 'utf8'))
-  installed = await installOnce('interop/javascript', inputs, async (directory) => {
-    for (const file of manifests) copyFileSync(join(sources, file), join(directory, file))
-    await runToSuccess('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
-      cwd: directory,
-      timeoutMs: 300_000,
-    })
-  })
+  installed = await javascriptPackages()
   // The programs run beside node_modules, where their imports are found.
   for (const file of globSync('*.mjs', { cwd: sources })) copyFileSync(join(sources, file), join(installed, file))
 }
