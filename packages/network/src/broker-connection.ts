@@ -4,15 +4,21 @@
  * trying again makes sense.
  */
 
-import { strict as assert } from 'node:assert'
 import { ApiVersions, encodeRequestFrame, ErrorCode, KafkaError, Reader, readResponseHeader } from '@millrace/protocol'
 import type { Api, RequestInput, Response } from '@millrace/protocol'
-import type { Address, Clock, Logger, Timer, TransportConnection } from '@millrace/runtime'
+import type { Address, Clock, Logger, TransportConnection } from '@millrace/runtime'
+import { carriesRecords } from './carries-records.ts'
+import { connectionLost, nameOf, networkFailure, noAnswer, notKafka, unreadable } from './failures.ts'
+import type { ConnectionFacts, Stage } from './failures.ts'
 import type { Frame } from './frame.ts'
 import { FrameReceiver } from './frame-receiver.ts'
+import { InFlight } from './in-flight.ts'
+import type { PendingRequest } from './in-flight.ts'
 import type { ReceiveMemory } from './receive-memory.ts'
-import { carriesRecords } from './carries-records.ts'
 import { VersionRanges } from './version-ranges.ts'
+
+/** Longest answer of a broker that has not yet shown to be one: what is no length would announce hundreds of megabytes. */
+const MAX_GREETING_BYTES = 1024 * 1024
 
 export interface BrokerConnectionOptions {
   readonly connection: TransportConnection
@@ -25,6 +31,9 @@ export interface BrokerConnectionOptions {
   readonly maxFrameBytes: number
   /** Requests sent and not answered above which `send` fails. */
   readonly maxInFlight: number
+  readonly closeOnTimeout: boolean
+  /** Whether SASL is configured: for messages. */
+  readonly authenticates: boolean
 }
 
 export interface SendOptions {
@@ -32,43 +41,54 @@ export interface SendOptions {
   readonly version?: number
   /** How long to wait for the answer. When it comes later it is dropped. */
   readonly timeoutMs?: number
+  /** Goes out also while others are held back: for those who hold them back. */
+  readonly passesHeld?: boolean
 }
 
-/** A request on its way. `settle` gets the answer's frame, which is its own then, or why there is none. */
-interface InFlight {
-  readonly correlationId: number
-  readonly settle: (frame: Frame | null, error: KafkaError | null) => void
-  timer: Timer | null
+/** What waits until requests are no longer held back. `request` is null when no answer is expected. */
+interface HeldWrite {
+  readonly buffers: readonly Uint8Array[]
+  readonly onDone: (error: Error | null) => void
+  readonly request: PendingRequest | null
 }
 
 export class BrokerConnection implements AsyncDisposable {
   readonly #connection: TransportConnection
+  readonly #receiver: FrameReceiver
   readonly #options: BrokerConnectionOptions
-  readonly #inFlight = new Map<number, InFlight>()
+  readonly #inFlight: InFlight
   readonly #closing = Promise.withResolvers<void>()
-  #nextCorrelationId = 0
   #versions = VersionRanges.onlyApiVersions
+  #stage: Stage = 'greeting'
+  #answered = 0
   #failure: KafkaError | null = null
+  /** Not null while requests are held back. */
+  #held: HeldWrite[] | null = null
+  /** Who holds requests back, and waits for those that went before. */
+  #onDrained: ((error: KafkaError | null) => void) | null = null
+  /** Who waits for a bare token: then the next frame is one. */
+  #onToken: ((token: Uint8Array | null, error: KafkaError | null) => void) | null = null
 
   constructor(options: BrokerConnectionOptions) {
     this.#options = options
     this.#connection = options.connection
-    this.#connection.start(
-      new FrameReceiver({
-        memory: options.memory,
-        connection: options.connection,
-        maxFrameBytes: options.maxFrameBytes,
-        logger: options.logger,
-        owner: {
-          frameReceived: (frame) => this.#answered(frame),
-          ended: () => this.#fail('the broker closed the connection'),
-          closed: (error) => {
-            this.#fail(error === null ? 'the connection is closed' : `the connection broke: ${error.message}`, error)
-            this.#closing.resolve()
-          },
+    this.#inFlight = new InFlight(options.clock, (request) => this.#timedOut(request))
+    this.#receiver = new FrameReceiver({
+      memory: options.memory,
+      connection: options.connection,
+      maxFrameBytes: Math.min(MAX_GREETING_BYTES, options.maxFrameBytes),
+      receives: 'answers',
+      logger: options.logger,
+      owner: {
+        frameReceived: (frame) => this.#received(frame),
+        ended: () => this.#fail(connectionLost(this.#facts(), null)),
+        closed: (error) => {
+          this.#fail(connectionLost(this.#facts(), error))
+          this.#closing.resolve()
         },
-      }),
-    )
+      },
+    })
+    this.#connection.start(this.#receiver)
   }
 
   get remoteAddress(): Address {
@@ -83,6 +103,11 @@ export class BrokerConnection implements AsyncDisposable {
   /** False when every further request would fail. */
   get isOpen(): boolean {
     return this.#failure === null
+  }
+
+  /** Why it is not open; null when it is. */
+  get failure(): KafkaError | null {
+    return this.#failure
   }
 
   /** Resolves when the connection is gone, whoever ended it. */
@@ -100,43 +125,31 @@ export class BrokerConnection implements AsyncDisposable {
     this.#versions = versions
   }
 
+  /** How far the connection has come: for messages, and for how long an answer may be. */
+  set stage(stage: Stage) {
+    this.#stage = stage
+    if (stage === 'ready') this.#receiver.maxFrameBytes = this.#options.maxFrameBytes
+  }
+
   /** The newest version of `api` that both sides know. @throws KafkaError UNSUPPORTED_VERSION when there is none. */
   versionOf(api: Api): number {
     return this.#versions.newestOf(api)
   }
 
   /**
-   * Sends the request and resolves with its answer, whatever error codes that carries. The answer is the caller's: records in it are a copy.
+   * Sends the request and resolves with its answer, whatever error codes that carries. The answer is the caller's, records in it included.
    * @throws KafkaError UNSUPPORTED_VERSION, REQUEST_TIMED_OUT, NETWORK_EXCEPTION; CORRUPT_MESSAGE for an answer that cannot be read;
    * RangeError or TypeError for a request that cannot be written.
    */
-  async send<A extends Api>(api: A, request: RequestInput<A>, options: SendOptions = {}): Promise<Response<A>> {
-    const version = options.version ?? this.versionOf(api)
-    const frame = await this.exchange(api, request, { ...options, version })
-    const bytes = carriesRecords(api) ? frame.bytes.slice() : frame.bytes
-    try {
-      return this.#decode(api, version, bytes)
-    } finally {
-      frame.release()
-    }
-  }
-
-  /** Sends a request that is not answered: Produce with acks 0. Resolves when the system has taken its bytes. @throws as `send`. */
-  sendUnanswered<A extends Api>(api: A, request: RequestInput<A>, options: { version?: number } = {}): Promise<void> {
+  send<A extends Api>(api: A, request: RequestInput<A>, options: SendOptions = {}): Promise<Response<A>> {
     return new Promise((resolve, reject) => {
-      if (this.#failure !== null) throw this.#failure
-      const version = options.version ?? this.versionOf(api)
-      const frame = encodeRequestFrame(api, version, this.#newCorrelationId(), this.#options.clientId, request)
-      this.#connection.write(frame, (error) => {
-        if (error === null) resolve()
-        else reject(networkFailure('the request could not be sent', error))
-      })
+      this.#request(api, request, options.version ?? this.versionOf(api), options, false, resolve, reject)
     })
   }
 
   /**
-   * Sends the request and resolves with the frame of its answer, header included; to be released. For those who decode in place; `send` is for
-   * all others. @throws as `send`.
+   * Sends the request and resolves with the frame of its answer, header included; to be released or kept. For those who decode in place; `send`
+   * is for all others. @throws as `send`.
    */
   exchange<A extends Api>(
     api: A,
@@ -144,112 +157,229 @@ export class BrokerConnection implements AsyncDisposable {
     options: SendOptions & { readonly version: number },
   ): Promise<Frame> {
     return new Promise((resolve, reject) => {
-      if (this.#failure !== null) throw this.#failure
-      const { maxInFlight, clientId, requestTimeoutMs, clock } = this.#options
-      if (this.#inFlight.size >= maxInFlight)
-        throw networkFailure(`${maxInFlight} requests on this connection have no answer yet`)
-      const correlationId = this.#newCorrelationId()
-      const buffers = encodeRequestFrame(api, options.version, correlationId, clientId, request)
-      const timeoutMs = options.timeoutMs ?? requestTimeoutMs
-      const inFlight: InFlight = {
-        correlationId,
-        timer: null,
-        settle: (frame, error) => {
-          if (frame === null) reject(error!)
-          else resolve(frame)
-        },
-      }
-      this.#inFlight.set(correlationId, inFlight)
-      inFlight.timer = clock.after(timeoutMs, () => {
-        // The id stays taken: the answer may still come, and must not be taken for another's.
-        this.#inFlight.set(correlationId, { correlationId, timer: null, settle: dropAnswer })
-        reject(new KafkaError(ErrorCode.REQUEST_TIMED_OUT, `no answer to ${api.name} within ${timeoutMs} ms`))
-      })
-      // What fails here fails the connection, which settles all requests.
-      this.#connection.write(buffers, ignore)
+      this.#request(api, request, options.version, options, true, resolve, reject)
     })
+  }
+
+  /** Sends a request that is not answered: Produce with acks 0. Resolves when the system has taken its bytes. @throws as `send`. */
+  sendUnanswered<A extends Api>(api: A, request: RequestInput<A>, options: { version?: number } = {}): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== null) throw this.#failure
+      const version = options.version ?? this.versionOf(api)
+      const buffers = encodeRequestFrame(api, version, this.#inFlight.newId(), this.#options.clientId, request)
+      const onDone = (error: Error | null): void => {
+        if (error === null) resolve()
+        else reject(this.#failure ?? networkFailure(`${this.#name}: the request could not be sent`, error))
+      }
+      if (this.#held === null) this.#connection.write(buffers, onDone)
+      else this.#held.push({ buffers, onDone, request: null })
+    })
+  }
+
+  /**
+   * Sends a bare token, length-prefixed and without header, and resolves with the next frame: what follows SaslHandshake version 0. No requests
+   * meanwhile. @throws KafkaError REQUEST_TIMED_OUT, NETWORK_EXCEPTION
+   */
+  exchangeToken(token: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== null) throw this.#failure
+      const timer = this.#options.clock.after(timeoutMs, () => {
+        this.#fail(
+          new KafkaError(
+            ErrorCode.REQUEST_TIMED_OUT,
+            `${this.#name}: no answer to a SASL token within ${timeoutMs} ms`,
+          ),
+        )
+      })
+      this.#onToken = (answer, error) => {
+        this.#onToken = null
+        timer.cancel()
+        if (answer === null) reject(error!)
+        else resolve(answer)
+      }
+      const length = new Uint8Array(4)
+      new DataView(length.buffer).setInt32(0, token.length)
+      this.#connection.write([length, token], ignore)
+    })
+  }
+
+  /**
+   * Holds back the requests of others until `sendHeld`: their time runs, but they are not sent. Resolves when those sent before have their
+   * answers, or no time left. @throws KafkaError when the connection ends first.
+   */
+  holdBack(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== null) throw this.#failure
+      this.#held ??= []
+      this.#onDrained = (error) => {
+        this.#onDrained = null
+        if (error === null) resolve()
+        else reject(error)
+      }
+      this.#checkDrained()
+    })
+  }
+
+  /** Sends what was held back, in its order. */
+  sendHeld(): void {
+    const held = this.#held
+    this.#held = null
+    if (held === null) return
+    for (const { buffers, onDone, request } of held) {
+      if (request !== null) {
+        if (request.isExpired) continue
+        request.isHeld = false
+      }
+      this.#connection.write(buffers, onDone)
+    }
+  }
+
+  /** Ends the connection for `error`, with which fails what has no answer. */
+  fail(error: KafkaError): void {
+    this.#fail(error)
   }
 
   /** Ends the connection; what has no answer fails. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#fail('the connection was closed by its owner')
+    this.#fail(networkFailure(`${this.#name}: the connection was closed by its owner`))
     await this.closed
   }
 
-  #decode<A extends Api>(api: A, version: number, bytes: Uint8Array): Response<A> {
-    const reader = new Reader(bytes)
-    try {
-      readResponseHeader(reader, api, version)
-      // A broker that does not know the version says so in version 0 (KIP-511).
-      const isRefusal = api.key === ApiVersions.key && readsAsRefusal(bytes)
-      return api.response.decode(reader, isRefusal ? 0 : version) as Response<A>
-    } catch (error) {
-      throw new KafkaError(
-        ErrorCode.CORRUPT_MESSAGE,
-        `the answer to ${api.name} version ${version} cannot be read: ${(error as Error).message}`,
-        { cause: error },
-      )
+  get #name(): string {
+    return nameOf(this.remoteAddress)
+  }
+
+  #request(
+    api: Api,
+    request: RequestInput<Api>,
+    version: number,
+    options: SendOptions,
+    wantsFrame: boolean,
+    resolve: (answer: never) => void,
+    reject: (error: Error) => void,
+  ): void {
+    if (this.#failure !== null) throw this.#failure
+    const { maxInFlight, clientId, requestTimeoutMs, clock } = this.#options
+    const inFlight = this.#inFlight
+    if (inFlight.size >= maxInFlight)
+      throw networkFailure(`${this.#name}: ${maxInFlight} requests on this connection have no answer yet`)
+    const correlationId = inFlight.newId()
+    const buffers = encodeRequestFrame(api, version, correlationId, clientId, request)
+    const timeoutMs = options.timeoutMs ?? requestTimeoutMs
+    const isHeld = this.#held !== null && options.passesHeld !== true
+    const pending: PendingRequest = {
+      correlationId,
+      api,
+      version,
+      timeoutMs,
+      deadlineMs: clock.monotonicMs() + timeoutMs,
+      resolve,
+      reject,
+      wantsFrame,
+      isExpired: false,
+      isHeld,
     }
+    inFlight.add(pending)
+    // What fails here fails the connection, which settles all requests.
+    if (isHeld) this.#held!.push({ buffers, onDone: ignore, request: pending })
+    else this.#connection.write(buffers, ignore)
   }
 
-  /** From 0 up; after 2^31 - 1 negative ones follow, as on the wire it is an int32. Those still waiting are passed over. */
-  #newCorrelationId(): number {
-    let id = this.#nextCorrelationId
-    while (this.#inFlight.has(id)) id = (id + 1) | 0
-    this.#nextCorrelationId = (id + 1) | 0
-    return id
-  }
-
-  #answered(frame: Frame): void {
+  #received(frame: Frame): void {
     if (this.#failure !== null) {
       frame.release()
       return
     }
-    const { bytes } = frame
-    const correlationId = bytes.length < 4 ? null : (bytes[0]! << 24) | (bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]!
-    const inFlight = correlationId === null ? undefined : this.#inFlight.get(correlationId)
-    if (inFlight === undefined) {
+    if (this.#onToken !== null) {
+      const token = frame.bytes.slice()
       frame.release()
-      this.#fail(`the broker answered a request that was not made, with correlation id ${correlationId}`)
+      this.#onToken(token, null)
       return
     }
-    this.#inFlight.delete(inFlight.correlationId)
-    inFlight.timer?.cancel()
-    inFlight.settle(frame, null)
+    const { bytes } = frame
+    const correlationId = bytes.length < 4 ? null : (bytes[0]! << 24) | (bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]!
+    const request = correlationId === null ? undefined : this.#inFlight.take(correlationId)
+    if (request === undefined || request.isHeld) {
+      frame.release()
+      // A held one has been taken out, and must fail with the others.
+      const error = notKafka(
+        this.#facts(),
+        correlationId === null
+          ? `expected an answer with a correlation id, got ${bytes.length} bytes`
+          : `the broker answered a request that was not made, with correlation id ${correlationId}`,
+      )
+      request?.reject(error)
+      this.#fail(error)
+      return
+    }
+    if (request.isExpired) frame.release()
+    else {
+      if (this.#stage === 'ready') this.#answered++
+      if (request.wantsFrame) request.resolve(frame as never)
+      else this.#decode(request, frame)
+    }
+    if (this.#onDrained !== null) this.#checkDrained()
   }
 
-  #fail(reason: string, cause?: Error | null): void {
-    if (this.#failure !== null) return
-    const { host, port } = this.remoteAddress
-    this.#failure = networkFailure(`${host}:${port}: ${reason}`, cause)
-    const waiting = [...this.#inFlight.values()]
-    this.#inFlight.clear()
-    for (const inFlight of waiting) {
-      inFlight.timer?.cancel()
-      inFlight.settle(null, this.#failure)
+  #decode({ api, version, resolve, reject }: PendingRequest, frame: Frame): void {
+    const keeps = carriesRecords(api)
+    const bytes = keeps ? frame.keep() : frame.bytes
+    try {
+      const reader = new Reader(bytes)
+      readResponseHeader(reader, api, version)
+      // A broker that does not know the version says so in version 0 (KIP-511). More bytes than the version has are passed over, as by Kafka's
+      // own clients: brokers of others are known to send some.
+      const isRefusal = api.key === ApiVersions.key && readsAsRefusal(bytes)
+      resolve(api.response.decode(reader, isRefusal ? 0 : version) as never)
+    } catch (error) {
+      reject(unreadable(this.#facts(), `the answer to ${api.name} version ${version}`, error as Error))
     }
+    if (!keeps) frame.release()
+  }
+
+  #timedOut(request: PendingRequest): void {
+    const error = noAnswer(this.#facts(), request.api.name, request.timeoutMs)
+    request.reject(error)
+    if (this.#options.closeOnTimeout)
+      this.#fail(networkFailure(`the connection is taken for dead: ${error.message}`, error))
+    else if (this.#onDrained !== null) this.#checkDrained()
+  }
+
+  #checkDrained(): void {
+    if (this.#inFlight.awaited === 0) this.#onDrained?.(null)
+  }
+
+  #facts(): ConnectionFacts {
+    return {
+      address: this.remoteAddress,
+      encrypted: this.#connection.encrypted,
+      stage: this.#stage,
+      authenticates: this.#options.authenticates,
+      answered: this.#answered,
+    }
+  }
+
+  #fail(error: KafkaError): void {
+    if (this.#failure !== null) return
+    this.#failure = error
+    const held = this.#held ?? []
+    this.#held = null
+    for (const request of this.#inFlight.takeAll()) if (!request.isExpired) request.reject(error)
+    for (const { request, onDone } of held) if (request === null) onDone(error)
+    this.#onDrained?.(error)
+    this.#onToken?.(null, error)
     this.#connection.destroy()
   }
 
   /** For tests: the next correlation id. */
   set nextCorrelationId(id: number) {
-    assert(id === (id | 0))
-    this.#nextCorrelationId = id
+    this.#inFlight.nextId = id
   }
 }
 
 /** Error 35 right behind the correlation id: in every version of ApiVersions the error comes first, with header version 0. */
 function readsAsRefusal(bytes: Uint8Array): boolean {
   return bytes.length >= 6 && ((bytes[4]! << 8) | bytes[5]!) === ErrorCode.UNSUPPORTED_VERSION
-}
-
-function networkFailure(message: string, cause?: Error | null): KafkaError {
-  return new KafkaError(ErrorCode.NETWORK_EXCEPTION, message, cause === undefined || cause === null ? {} : { cause })
-}
-
-/** The answer came after its time-out. */
-function dropAnswer(frame: Frame | null): void {
-  frame?.release()
 }
 
 function ignore(): void {}

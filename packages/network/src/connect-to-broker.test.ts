@@ -1,35 +1,13 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
-import {
-  ApiVersions,
-  encodeResponseFrame,
-  Fetch,
-  ListOffsets,
-  Metadata,
-  Produce,
-  Reader,
-  readRequestHeader,
-  type Api,
-  type KafkaError,
-  type RequestHeader,
-  type ResponseInput,
-} from '@millrace/protocol'
-import { BufferPool, silentLogger } from '@millrace/runtime'
-import type { TransportConnection } from '@millrace/runtime'
+import { ApiVersions, Fetch, ListOffsets, Metadata, Produce } from '@millrace/protocol'
+import type { KafkaError, RequestHeader, ResponseInput } from '@millrace/protocol'
 import { simulation } from '@millrace/runtime/testing'
 import type { Simulation } from '@millrace/runtime/testing'
 import type { BrokerConnection } from './broker-connection.ts'
 import { connectToBroker } from './connect-to-broker.ts'
 import type { ConnectToBrokerOptions } from './connect-to-broker.ts'
-import { FrameReceiver } from './frame-receiver.ts'
-import { ReceiveMemory } from './receive-memory.ts'
-
-interface Served {
-  readonly header: RequestHeader
-  readonly body: Uint8Array
-  readonly answer: <A extends Api>(api: A, value: ResponseInput<A>, version?: number) => void
-  readonly connection: TransportConnection
-}
+import { startScriptedBroker, type Served } from './testing/scripted-broker.ts'
 
 const served = [
   { apiKey: ApiVersions.key, minVersion: 0, maxVersion: 4 },
@@ -42,28 +20,15 @@ const served = [
 async function listen(
   world: Simulation,
   serve: (request: Served) => void,
-  serveVersions: (request: Served) => void = (request) =>
-    request.answer(ApiVersions, { errorCode: 0, apiKeys: served }),
+  serveVersions?: (request: Served) => void,
 ): Promise<void> {
-  const { transport, clock } = world.host('broker')
-  const pool = new BufferPool({ maxKeptBytes: 1 << 20 })
-  const memory = new ReceiveMemory({ pool, clock, logger: silentLogger, limitBytes: 1 << 26 })
-  await transport.listen({ host: 'broker', port: 9092 }, (connection) => {
-    const owner = {
-      frameReceived: (frame: { bytes: Uint8Array; release(): void }) => {
-        const body = frame.bytes.slice()
-        frame.release()
-        const header = readRequestHeader(new Reader(body))
-        const answer = <A extends Api>(api: A, value: ResponseInput<A>, version = header.apiVersion): void =>
-          connection.write(encodeResponseFrame(api, version, header.correlationId, value), () => {})
-        const request: Served = { header, body, answer, connection }
-        if (header.apiKey === ApiVersions.key) serveVersions(request)
-        else serve(request)
-      },
-      ended: () => connection.end(),
-      closed: () => {},
-    }
-    connection.start(new FrameReceiver({ memory, connection, maxFrameBytes: 1 << 20, logger: silentLogger, owner }))
+  await startScriptedBroker({
+    ...world.host('broker').runtime,
+    host: 'broker',
+    port: 9092,
+    apiKeys: served,
+    serve,
+    ...(serveVersions === undefined ? {} : { serveVersions }),
   })
 }
 

@@ -1,12 +1,24 @@
-/** Connects to a broker and agrees on versions. */
+/** Connects to a broker, agrees on versions and authenticates. */
 
 import { ApiVersions, ErrorCode, KafkaError } from '@millrace/protocol'
 import type { Response } from '@millrace/protocol'
 import { BufferPool, silentLogger } from '@millrace/runtime'
-import type { Address, Clock, Logger, Random, TlsClientOptions, Transport } from '@millrace/runtime'
+import type {
+  Address,
+  Clock,
+  Logger,
+  Random,
+  TlsClientOptions,
+  Transport,
+  TransportConnection,
+} from '@millrace/runtime'
 import { BrokerConnection } from './broker-connection.ts'
+import { connectFailure, nameOf, networkFailure } from './failures.ts'
 import { ReceiveMemory } from './receive-memory.ts'
-import type { SaslCredentials } from './sasl-credentials.ts'
+import { authenticate } from './sasl/authenticate.ts'
+import { beginExchange } from './sasl/begin-exchange.ts'
+import type { SaslCredentials } from './sasl/credentials.ts'
+import { keepAuthenticated } from './sasl/keep-authenticated.ts'
 import { VersionRanges } from './version-ranges.ts'
 
 const DEFAULT_TIMEOUT_MS = 30_000
@@ -17,7 +29,7 @@ const KEPT_BYTES = 4 * 1024 * 1024
 export interface ConnectToBrokerOptions {
   readonly clock: Clock
   readonly clientId: string | null
-  /** For connecting and agreeing together. Default 30 s. */
+  /** For connecting, agreeing and authenticating together. Default 30 s. */
   readonly connectTimeoutMs?: number
   /** For each request, unless it says otherwise. Default 30 s. */
   readonly requestTimeoutMs?: number
@@ -43,23 +55,57 @@ export interface ConnectToBrokerOptions {
   readonly closeOnTimeout?: boolean
 }
 
-/** @throws what Transport.connect throws; KafkaError when the broker breaks off or speaks no common version of ApiVersions. */
+/**
+ * Resolves when requests can be sent: connected, agreed on versions and authenticated.
+ * @throws KafkaError whose message says what to do, and `retriable` whether trying again makes sense: NETWORK_EXCEPTION, REQUEST_TIMED_OUT,
+ * SASL_AUTHENTICATION_FAILED, UNSUPPORTED_SASL_MECHANISM, ILLEGAL_SASL_STATE, UNSUPPORTED_VERSION; the signal's reason; TypeError or
+ * RangeError for options that are none.
+ */
 export async function connectToBroker(
   transport: Transport,
   address: Address,
   options: ConnectToBrokerOptions,
 ): Promise<BrokerConnection> {
+  const { clock, sasl, signal = new AbortController().signal } = options
+  const deadline = clock.monotonicMs() + (options.connectTimeoutMs ?? DEFAULT_TIMEOUT_MS)
+  const timeLeftMs = (): number => Math.max(0, deadline - clock.monotonicMs())
+  const broker = await connect(transport, address, options)
+  const onAbort = (): void => broker.fail(networkFailure(`${nameOf(address)}: connecting was given up`))
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    signal.throwIfAborted()
+    await agreeOnVersions(broker, options.software ?? { name: 'millrace', version: '0' }, timeLeftMs)
+    if (sasl !== undefined) await logIn(broker, sasl, { ...options, signal }, timeLeftMs)
+    broker.stage = 'ready'
+    return broker
+  } catch (error) {
+    await broker[Symbol.asyncDispose]()
+    throw signal.aborted ? signal.reason : error
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+async function connect(
+  transport: Transport,
+  address: Address,
+  options: ConnectToBrokerOptions,
+): Promise<BrokerConnection> {
   const { clock, clientId, tls, signal, logger = silentLogger } = options
-  const timeoutMs = options.connectTimeoutMs ?? DEFAULT_TIMEOUT_MS
-  const deadline = clock.monotonicMs() + timeoutMs
-  const connection = await transport.connect({
-    host: address.host,
-    port: address.port,
-    timeoutMs,
-    ...(tls === undefined ? {} : { tls }),
-    ...(signal === undefined ? {} : { signal }),
-  })
-  const broker = new BrokerConnection({
+  let connection: TransportConnection
+  try {
+    connection = await transport.connect({
+      host: address.host,
+      port: address.port,
+      timeoutMs: options.connectTimeoutMs ?? DEFAULT_TIMEOUT_MS,
+      ...(tls === undefined ? {} : { tls }),
+      ...(signal === undefined ? {} : { signal }),
+    })
+  } catch (error) {
+    if (signal?.aborted === true || error instanceof TypeError || error instanceof RangeError) throw error
+    throw connectFailure(address, tls !== undefined, error)
+  }
+  return new BrokerConnection({
     connection,
     clock,
     logger,
@@ -68,16 +114,24 @@ export async function connectToBroker(
     requestTimeoutMs: options.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS,
     maxFrameBytes: options.maxFrameBytes ?? DEFAULT_MAX_FRAME_BYTES,
     maxInFlight: options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT,
+    closeOnTimeout: options.closeOnTimeout ?? false,
+    authenticates: options.sasl !== undefined,
   })
-  try {
-    await agreeOnVersions(broker, options.software ?? { name: 'millrace', version: '0' }, () =>
-      Math.max(0, deadline - clock.monotonicMs()),
-    )
-    return broker
-  } catch (error) {
-    await broker[Symbol.asyncDispose]()
-    throw error
-  }
+}
+
+async function logIn(
+  broker: BrokerConnection,
+  credentials: SaslCredentials,
+  { clock, random, signal, requestTimeoutMs }: ConnectToBrokerOptions & { readonly signal: AbortSignal },
+  timeLeftMs: () => number,
+): Promise<void> {
+  if (random === undefined) throw new TypeError('sasl needs random')
+  broker.stage = 'authenticating'
+  const exchange = await beginExchange({ credentials, clock, random, timeoutMs: timeLeftMs(), signal })
+  const lifetimeMs = await authenticate(broker, exchange, { credentials, timeLeftMs })
+  if (lifetimeMs === null) return
+  const timeoutMs = requestTimeoutMs ?? DEFAULT_TIMEOUT_MS
+  keepAuthenticated(broker, { credentials, clock, random, timeoutMs, lifetimeMs })
 }
 
 /**

@@ -37,6 +37,8 @@ export interface FrameReceiverOptions {
   readonly connection: TransportConnection
   /** Length above which a frame is refused and the connection closed. */
   readonly maxFrameBytes: number
+  /** What the frames are: for messages. Default: requests. */
+  readonly receives?: 'requests' | 'answers'
   readonly owner: FrameOwner
   readonly logger: Logger
 }
@@ -49,6 +51,7 @@ export class FrameReceiver implements ByteSink, LargeFrame {
   readonly #connection: TransportConnection
   readonly #owner: FrameOwner
   readonly #logger: Logger
+  readonly #content: string
 
   /** Up to three bytes of a length, as the number they make, and how many. */
   #lengthSoFar = 0
@@ -83,6 +86,7 @@ export class FrameReceiver implements ByteSink, LargeFrame {
     this.maxFrameBytes = options.maxFrameBytes
     this.#owner = options.owner
     this.#logger = options.logger
+    this.#content = options.receives === 'answers' ? 'an answer' : 'a request'
   }
 
   get frameBytes(): number {
@@ -158,7 +162,9 @@ export class FrameReceiver implements ByteSink, LargeFrame {
 
   stalled(): void {
     this.#fail(
-      new Error(`${this.#arrivedBytes} of ${this.#frameBytes} bytes of a request came, then none while others waited`),
+      new Error(
+        `${this.#arrivedBytes} of ${this.#frameBytes} bytes of ${this.#content} came, then none while others waited`,
+      ),
     )
   }
 
@@ -314,7 +320,7 @@ export class FrameReceiver implements ByteSink, LargeFrame {
     const kind = looksLike(frameBytes)
     const guess = kind === null ? '' : `; the first bytes look like ${kind}`
     this.#fail(
-      new Error(`expected a request of 0 to ${this.maxFrameBytes} bytes, got the length ${frameBytes}${guess}`),
+      new Error(`expected ${this.#content} of 0 to ${this.maxFrameBytes} bytes, got the length ${frameBytes}${guess}`),
     )
   }
 

@@ -3,6 +3,7 @@ export type { SendOptions } from './broker-connection.ts'
 export { requestCarriesRecords } from './carries-records.ts'
 export { connectToBroker } from './connect-to-broker.ts'
 export type { ConnectToBrokerOptions } from './connect-to-broker.ts'
+export type { Stage } from './failures.ts'
 export { Frame } from './frame.ts'
 export type { FrameHome } from './frame.ts'
 export { FrameReceiver } from './frame-receiver.ts'
@@ -18,5 +19,5 @@ export type {
   PlainCredentials,
   SaslCredentials,
   ScramCredentials,
-} from './sasl-credentials.ts'
+} from './sasl/credentials.ts'
 export { VersionRanges } from './version-ranges.ts'

@@ -65,6 +65,17 @@ export class LentBuffer implements FrameHome {
   release(): void {
     this.#memory.takeBack(this)
   }
+
+  /** Gives the buffer away, unless it is small or `bytes` fill little of it: then a copy is cheaper than what it would hold on to. */
+  keep(bytes: Uint8Array): Uint8Array {
+    if (this.isLarge && bytes.length > this.bytes.length / 2) {
+      this.#memory.giveAway(this)
+      return bytes
+    }
+    const copy = bytes.slice()
+    this.#memory.takeBack(this)
+    return copy
+  }
 }
 
 interface Waiter {
@@ -164,10 +175,15 @@ export class ReceiveMemory {
   }
 
   takeBack(buffer: LentBuffer): void {
+    this.#pool.release(buffer.bytes)
+    this.giveAway(buffer)
+  }
+
+  /** The buffer is not ours any more, and does not count. */
+  giveAway(buffer: LentBuffer): void {
     this.#lentBytes -= buffer.bytes.length
     if (buffer.fromReserve) this.#reserveInUse = false
     if (buffer.holdsCompleteFrame) this.#completeFrames--
-    this.#pool.release(buffer.bytes)
     this.#serve()
   }
 

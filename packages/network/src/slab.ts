@@ -4,10 +4,11 @@
  */
 
 import type { BufferPool } from '@millrace/runtime'
+import type { FrameHome } from './frame.ts'
 
 export const SLAB_BYTES = 64 * 1024
 
-export class Slab {
+export class Slab implements FrameHome {
   readonly bytes: Uint8Array
   readonly #slabs: Slabs
   /** Frames and others who still look into it. */
@@ -31,6 +32,13 @@ export class Slab {
   release(): void {
     this.#holders--
     if (this.#holders === 0) this.#slabs.unheld(this)
+  }
+
+  /** A copy: other frames share this memory. */
+  keep(bytes: Uint8Array): Uint8Array {
+    const copy = bytes.slice()
+    this.release()
+    return copy
   }
 }
 

@@ -201,11 +201,16 @@ export function defaultErrorMessage(code: number): string {
 export class KafkaError extends Error {
   override readonly name = 'KafkaError'
   readonly code: number
+  /** Whether the same may succeed later: what the code says, unless whoever made the error knows better. */
   readonly retriable: boolean
 
-  constructor(code: number, message: string = defaultErrorMessage(code), options?: ErrorOptions) {
+  constructor(
+    code: number,
+    message: string = defaultErrorMessage(code),
+    options?: ErrorOptions & { readonly retriable?: boolean },
+  ) {
     super(message, options)
     this.code = code
-    this.retriable = isRetriable(code)
+    this.retriable = options?.retriable ?? isRetriable(code)
   }
 }

@@ -33,10 +33,8 @@ export type OAuthBearerTokenProvider = (signal: AbortSignal) => Promise<OAuthBea
 export interface OAuthBearerToken {
   /** What is sent to the broker: a JWT in its compact form, as a rule. */
   readonly value: string
-  /** When it expires, in milliseconds since the epoch, as Kafka's `OAuthBearerToken.lifetimeMs`. */
-  readonly lifetimeMs?: number
-  /** For messages only: the broker finds it in the token. */
-  readonly principal?: string
+  /** When it ends, in milliseconds since the epoch: Kafka's `OAuthBearerToken.lifetimeMs`. */
+  readonly expiresAt?: number
   /** Sent along with the token (KIP-342): names of letters, values of printable characters. */
   readonly extensions?: Readonly<Record<string, string>>
 }
