@@ -39,6 +39,6 @@ export interface RecordSource<K, V> {
   handled(position: TopicPartitionOffset): void
   /** What was given away from `offset` on was not handled, and is to be given again to the next reader. */
   rewind(position: TopicPartitionOffset): void
-  /** The application is alive: what maxPollIntervalMs counts from. `poll` says it as well. */
+  /** The application is alive: what maxPollIntervalMs counts from. `poll` does not say it: a reader with many handlers may poll while one is stuck. */
   polled(): void
 }

@@ -1,0 +1,229 @@
+/** What an executor has in hand of one partition: a batch, the records of it that have begun, and those that wait behind them. */
+import type { Timer } from '@millrace/runtime'
+import type { ConsumerRecord, TopicPartition, TopicPartitionOffset } from '../../record.ts'
+import type { ConsumerBatch } from '../consumer.ts'
+import type { HandlerContext } from '../run-options.ts'
+import { FinishedPrefix, type Slot } from './finished-prefix.ts'
+import { hashOf } from './key-hash.ts'
+
+/** Records that may wait in lanes of keys, and slots that may be in use, before no more is taken from the batch. */
+const maxWaiting = 1_000
+const maxSlots = 10_000
+
+/** Records that must be handled one after the other: all of the partition, or those of one key. */
+export interface Lane<K, V> {
+  /** The hash of the keys it serves; null for the lane of a whole partition. */
+  readonly hash: number | null
+  isBusy: boolean
+  /** Behind the one it is busy with, oldest first. */
+  readonly waiting: Invocation<K, V>[]
+}
+
+/** A record that has begun and not ended: its handler runs, it waits for its turn, or to be handled again. */
+export interface Invocation<K, V> {
+  readonly work: PartitionWork<K, V>
+  readonly record: ConsumerRecord<K, V>
+  readonly slot: Slot
+  /** Null when no other waits for this record. */
+  readonly lane: Lane<K, V> | null
+  /** Of the work, when it began; when they differ the record has been given back since. */
+  readonly generation: number
+  attempt: number
+}
+
+/** How the records of a topic are dealt with. */
+export interface Intake<K, V> {
+  readonly ordering: 'partition' | 'key'
+  /** When a record may be handled, in ms since the epoch; those behind it in its order wait with it. Null: none ever waits. */
+  readonly dueMs: ((record: ConsumerRecord<K, V>) => number) | null
+  /** The attempt that a record comes for. Null: always the first. */
+  readonly attempt: ((record: ConsumerRecord<K, V>) => number) | null
+}
+
+export class PartitionWork<K, V> implements TopicPartition {
+  readonly topic: string
+  readonly partition: number
+  readonly intake: Intake<K, V>
+  readonly prefix = new FinishedPrefix()
+  /** What handlers get with records handled for the first time: one object for all. */
+  readonly context: HandlerContext
+  /** The only lane when ordered by partition. */
+  readonly lane: Lane<K, V> = { hash: null, isBusy: false, waiting: [] }
+  /** Invocations in the application's hands or on their way elsewhere. */
+  running = 0
+  /** In the executor's queue. */
+  isQueued = false
+  isPaused = false
+  /** Being given up: nothing more begins. */
+  isEnding = false
+  /** Runs until the record kept for later is due. */
+  dueTimer: Timer | null = null
+  /** Could begin but for the pause. */
+  readonly parked: Invocation<K, V>[] = []
+  readonly #abort = new AbortController()
+  /** Those that are busy, when ordered by key. Keys of one hash wait for each other, which does no harm. */
+  readonly #lanes = new Map<number, Lane<K, V>>()
+  #waiting = 0
+  #generation = 0
+  #records: Iterator<ConsumerRecord<K, V>> | null = null
+  #keptForLater: ConsumerRecord<K, V> | null = null
+  /** Of the first record in hand. */
+  #start: bigint | null = null
+  #reported: bigint | null = null
+  #whenIdle: (() => void)[] = []
+
+  constructor({ topic, partition }: TopicPartition, intake: Intake<K, V>) {
+    this.topic = topic
+    this.partition = partition
+    this.intake = intake
+    this.context = { signal: this.#abort.signal, attempt: 1 }
+  }
+
+  /** Changes whenever what is in hand is given back. */
+  get generation(): number {
+    return this.#generation
+  }
+
+  take(batch: ConsumerBatch<K, V>): void {
+    this.#start ??= batch.firstOffset
+    this.#records = batch[Symbol.iterator]()
+  }
+
+  /** Whether a record of the batch may be taken, as far as the partition itself is concerned. */
+  get mayBegin(): boolean {
+    if (this.#records === null || this.isPaused || this.isEnding || this.dueTimer !== null) return false
+    return this.intake.ordering === 'partition'
+      ? !this.lane.isBusy
+      : this.#waiting < maxWaiting && this.prefix.slots < maxSlots
+  }
+
+  /** The next record of the batch; null when that has ended. */
+  next(): ConsumerRecord<K, V> | null {
+    const kept = this.#keptForLater
+    if (kept !== null) {
+      this.#keptForLater = null
+      return kept
+    }
+    const { done, value } = this.#records!.next()
+    if (done !== true) return value
+    this.#records = null
+    return null
+  }
+
+  keepForLater(record: ConsumerRecord<K, V>): void {
+    this.#keptForLater = record
+  }
+
+  /** Puts the record behind one of its key that has not ended. Returns false when there is none. */
+  waitsForItsKey(record: ConsumerRecord<K, V>): boolean {
+    const { rawKey } = record
+    if (rawKey === null || this.#lanes.size === 0) return false
+    const lane = this.#lanes.get(hashOf(rawKey))
+    if (lane === undefined) return false
+    lane.waiting.push(this.#invocation(record, lane, this.#generation))
+    this.#waiting++
+    return true
+  }
+
+  /**
+   * Opens a slot for the record, and makes its lane busy. When all was given back since `generation`, which a handler may bring about itself, it
+   * does not count.
+   */
+  occupy(record: ConsumerRecord<K, V>, generation = this.#generation): Invocation<K, V> {
+    let lane: Lane<K, V> | null = this.lane
+    if (this.intake.ordering === 'key') {
+      const { rawKey } = record
+      lane = rawKey === null ? null : this.#laneOf(hashOf(rawKey))
+    }
+    if (lane !== null) lane.isBusy = true
+    return this.#invocation(record, lane, generation)
+  }
+
+  #laneOf(hash: number): Lane<K, V> {
+    let lane = this.#lanes.get(hash)
+    if (lane === undefined) this.#lanes.set(hash, (lane = { hash, isBusy: true, waiting: [] }))
+    return lane
+  }
+
+  #invocation(record: ConsumerRecord<K, V>, lane: Lane<K, V> | null, generation: number): Invocation<K, V> {
+    const { offset, leaderEpoch } = record
+    const slot =
+      generation === this.#generation ? this.prefix.begin(record) : { offset, leaderEpoch, isDone: false, next: null }
+    return { work: this, record, slot, lane, generation, attempt: this.intake.attempt?.(record) ?? 1 }
+  }
+
+  contextOf(attempt: number): HandlerContext {
+    return attempt === 1 ? this.context : { signal: this.context.signal, attempt }
+  }
+
+  isCurrent({ generation }: Invocation<K, V>): boolean {
+    return generation === this.#generation && !this.isEnding
+  }
+
+  /** The invocation has ended, finished or not: returns the one that waited for it, whose turn it is. */
+  leaveLane({ lane }: Invocation<K, V>): Invocation<K, V> | null {
+    if (lane === null) return null
+    const next = lane.waiting.shift()
+    if (next !== undefined) {
+      this.#waiting--
+      return next
+    }
+    lane.isBusy = false
+    if (lane.hash !== null) this.#lanes.delete(lane.hash)
+    return null
+  }
+
+  /** Where to go on when what is in hand is given back: behind the finished prefix. Null when nothing was taken. */
+  get position(): TopicPartitionOffset | null {
+    const { last } = this.prefix
+    if (last !== null) return this.#behind(last.offset, last.leaderEpoch)
+    return this.#start === null ? null : { topic: this.topic, partition: this.partition, offset: this.#start }
+  }
+
+  /** What has been finished since this was last asked; null when nothing was. */
+  takeProgress(): TopicPartitionOffset | null {
+    const { last } = this.prefix
+    if (last === null || last.offset === this.#reported) return null
+    this.#reported = last.offset
+    return this.#behind(last.offset, last.leaderEpoch)
+  }
+
+  #behind(offset: bigint, leaderEpoch: number | null): TopicPartitionOffset {
+    const { topic, partition } = this
+    return { topic, partition, offset: offset + 1n, ...(leaderEpoch === null ? {} : { leaderEpoch }) }
+  }
+
+  /** Drops what has not begun, and no longer counts what has; lanes stay busy until that has ended. */
+  giveBack(): void {
+    this.#generation++
+    this.prefix.clear()
+    this.#start = null
+    this.#reported = null
+    this.#records = null
+    this.#keptForLater = null
+    this.#waiting = 0
+    for (const lane of this.#lanes.values()) lane.waiting.length = 0
+    this.dueTimer?.cancel()
+    this.dueTimer = null
+  }
+
+  abort(reason: Error): void {
+    this.#abort.abort(reason)
+  }
+
+  entered(): void {
+    this.running++
+  }
+
+  left(): void {
+    if (--this.running > 0) return
+    const waiting = this.#whenIdle
+    this.#whenIdle = []
+    for (const resolve of waiting) resolve()
+  }
+
+  /** Resolves when nothing of the partition is in the application's hands. */
+  idle(): Promise<void> {
+    return this.running === 0 ? Promise.resolve() : new Promise((resolve) => this.#whenIdle.push(resolve))
+  }
+}
