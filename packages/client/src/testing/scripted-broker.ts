@@ -32,6 +32,9 @@ export class ScriptedBroker implements AsyncDisposable {
   readonly #server: Server
   readonly #scripts = new Map<number, Script>()
   readonly #sockets = new Set<Socket>()
+  #waiting: (() => void)[] = []
+  /** Connections that were ever made. */
+  accepted = 0
 
   private constructor(server: Server, scripts: readonly Script[]) {
     this.#server = server
@@ -71,6 +74,12 @@ export class ScriptedBroker implements AsyncDisposable {
     return `127.0.0.1:${this.port}`
   }
 
+  /** Resolves when no connection is open. */
+  allClosed(): Promise<void> {
+    if (this.#sockets.size === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const socket of this.#sockets) socket.destroy()
     await new Promise((resolve) => {
@@ -79,8 +88,12 @@ export class ScriptedBroker implements AsyncDisposable {
   }
 
   #serve(socket: Socket): void {
+    this.accepted++
     this.#sockets.add(socket)
-    socket.on('close', () => this.#sockets.delete(socket))
+    socket.on('close', () => {
+      this.#sockets.delete(socket)
+      if (this.#sockets.size === 0) for (const resolve of this.#waiting.splice(0)) resolve()
+    })
     socket.on('error', () => {})
     let received = Buffer.alloc(0)
     socket.on('data', (chunk: Buffer) => {

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import {
+  DescribeCluster,
+  ErrorCode,
+  FindCoordinator,
+  KafkaError,
+  Metadata,
+  type ResponseInput,
+} from '@millrace/protocol'
+import { clientOptions } from '../config/client-options.ts'
+import { ClientContexts } from '../client-context.ts'
+import { answers, ScriptedBroker, type Script } from '../testing/scripted-broker.ts'
+import { realWorld } from '../world.ts'
+import type { Cluster } from './cluster.ts'
+
+async function clusterOf(context: TestContext, scripts: readonly Script[], options: Record<string, unknown> = {}) {
+  const broker = await ScriptedBroker.start(scripts)
+  context.after(() => broker[Symbol.asyncDispose]())
+  const { cluster } = new ClientContexts({ brokers: broker.address }, realWorld()).open(clientOptions, options, 'test')
+  context.after(() => cluster[Symbol.asyncDispose]())
+  return { broker, cluster }
+}
+
+const ask = { includeClusterAuthorizedOperations: false }
+const describe = (cluster: Cluster) => cluster.send('any', DescribeCluster, ask)
+const described: ResponseInput<typeof DescribeCluster> = {
+  throttleTimeMs: 0,
+  errorCode: 0,
+  errorMessage: null,
+  clusterId: 'c',
+  controllerId: 1,
+  brokers: [],
+}
+
+test('a connection that swallowed a request is not used again', async (context) => {
+  let asked = 0
+  const { broker, cluster } = await clusterOf(
+    context,
+    [answers(DescribeCluster, () => (++asked === 1 ? null : described))],
+    { requestTimeoutMs: 50 },
+  )
+  await assert.rejects(describe(cluster), { code: ErrorCode.REQUEST_TIMED_OUT, retriable: true })
+  assert.equal((await describe(cluster)).clusterId, 'c')
+  assert.equal(broker.accepted, 2)
+})
+
+test('requests to one broker share a connection; a lane of its own has another', async (context) => {
+  const { broker, cluster } = await clusterOf(context, [answers(DescribeCluster, () => described)])
+  await cluster.metadata.refresh()
+  await Promise.all([describe(cluster), describe(cluster), cluster.send({ node: 1 }, DescribeCluster, ask)])
+  assert.equal(broker.accepted, 1)
+  await cluster.send({ node: 1, lane: 'fetch' }, DescribeCluster, ask)
+  assert.equal(broker.accepted, 2)
+})
+
+test('a connection that is not used is closed, and opened again when needed', async (context) => {
+  const { broker, cluster } = await clusterOf(context, [answers(DescribeCluster, () => described)], {
+    connectionsMaxIdleMs: 40,
+  })
+  await describe(cluster)
+  await broker.allClosed()
+  await describe(cluster)
+  assert.equal(broker.accepted, 2)
+})
+
+test('a broker that asks for silence is left alone for so long', async (context) => {
+  const times: number[] = []
+  const { cluster } = await clusterOf(context, [
+    answers(DescribeCluster, () => {
+      times.push(performance.now())
+      return { ...described, throttleTimeMs: times.length === 1 ? 120 : 0 }
+    }),
+  ])
+  await describe(cluster)
+  await describe(cluster)
+  assert.ok(times[1]! - times[0]! >= 115, `came after ${times[1]! - times[0]!} ms`)
+})
+
+test('a coordinator that moved is looked for again, and one that is not there is retriable', async (context) => {
+  let finds = 0
+  const { broker, cluster } = await clusterOf(context, [
+    answers(FindCoordinator, ({ coordinatorKeys }) => ({
+      throttleTimeMs: 0,
+      coordinators: [
+        {
+          key: coordinatorKeys[0]!,
+          nodeId: 1,
+          host: '127.0.0.1',
+          port: broker.port,
+          errorCode: ++finds === 1 ? ErrorCode.COORDINATOR_NOT_AVAILABLE : 0,
+          errorMessage: null,
+        },
+      ],
+    })),
+    answers(DescribeCluster, () => described),
+  ])
+  await assert.rejects(cluster.coordinator('group', 'g'), { retriable: true })
+  await cluster.send({ coordinatorOf: 'g', kind: 'group' }, DescribeCluster, ask)
+  await cluster.send({ coordinatorOf: 'g', kind: 'group' }, DescribeCluster, ask)
+  assert.equal(finds, 2)
+  cluster.coordinatorLost('group', 'g')
+  await cluster.send({ coordinatorOf: 'g', kind: 'group' }, DescribeCluster, ask)
+  assert.equal(finds, 3)
+})
+
+test('REBOOTSTRAP_REQUIRED sends the client back to where it began', async (context) => {
+  let isStale = false
+  const { broker, cluster } = await clusterOf(context, [
+    answers(Metadata, () => ({
+      brokers: [{ nodeId: 1, host: '127.0.0.1', port: broker.port }],
+      topics: [],
+      errorCode: isStale ? ErrorCode.REBOOTSTRAP_REQUIRED : 0,
+    })),
+  ])
+  await cluster.metadata.refresh()
+  isStale = true
+  await assert.rejects(cluster.metadata.refresh(), (error: KafkaError) => error.retriable)
+  isStale = false
+  await cluster.metadata.refresh()
+})
