@@ -29,17 +29,23 @@ export class ClientContexts {
     this.#world = world
   }
 
-  /** `place` names the call in error messages. @throws TypeError for options that are unknown or wrong. */
+  /** `place` names the call in error messages, `metricsGroup` is Kafka's, as `producer-metrics`. @throws TypeError for options that are unknown or wrong. */
   open<S extends OptionSet>(
     options: S & typeof clientOptions,
     input: Readonly<Record<string, unknown>>,
     place: string,
+    metricsGroup = 'client-metrics',
   ): ClientContext<S> {
     const settings = settingsFrom<S>(options, { ...this.#shared, ...withoutUndefined(input) }, place)
     const { brokers, ssl, sasl } = this.#settings
     const own = settings as Settings<typeof clientOptions>
     const metrics = new Metrics(this.#world.clock, { 'client-id': own.clientId ?? '' })
-    const cluster = new Cluster({ settings: { ...own, brokers, ssl, sasl }, world: this.#world })
+    const cluster = new Cluster({
+      settings: { ...own, brokers, ssl, sasl },
+      world: this.#world,
+      metrics,
+      metricsGroup,
+    })
     return { settings, cluster, metrics, world: this.#world }
   }
 }

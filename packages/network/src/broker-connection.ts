@@ -9,6 +9,7 @@ import type { Api, RequestInput, Response } from '@millrace/protocol'
 import type { Address, Clock, Logger, TransportConnection } from '@millrace/runtime'
 import { carriesRecords } from './carries-records.ts'
 import { connectionLost, nameOf, networkFailure, noAnswer, notKafka, unreadable } from './failures.ts'
+import type { ConnectionObserver } from './connection-observer.ts'
 import type { ConnectionFacts, Stage } from './failures.ts'
 import type { Frame } from './frame.ts'
 import { FrameReceiver } from './frame-receiver.ts'
@@ -34,6 +35,7 @@ export interface BrokerConnectionOptions {
   readonly closeOnTimeout: boolean
   /** Whether SASL is configured: for messages. */
   readonly authenticates: boolean
+  readonly observer: ConnectionObserver | null
 }
 
 export interface SendOptions {
@@ -280,6 +282,8 @@ export class BrokerConnection implements AsyncDisposable {
       isHeld,
     }
     inFlight.add(pending)
+    const { observer } = this.#options
+    if (observer !== null) observer.requestSent(api, sizeOf(buffers))
     // What fails here fails the connection, which settles all requests.
     if (isHeld) this.#held!.push({ buffers, onDone: ignore, request: pending })
     else this.#connection.write(buffers, ignore)
@@ -308,12 +312,13 @@ export class BrokerConnection implements AsyncDisposable {
           ? `expected an answer with a correlation id, got ${bytes.length} bytes`
           : `the broker answered a request that was not made, with correlation id ${correlationId}`,
       )
-      request?.reject(error)
+      if (request !== undefined) this.#reject(request, error)
       this.#fail(error)
       return
     }
     if (request.isExpired) frame.release()
     else {
+      this.#ended(request, bytes.length, null)
       if (this.#stage === 'ready') this.#answered++
       if (request.wantsFrame) request.resolve(frame as never)
       else this.#decode(request, frame)
@@ -339,10 +344,27 @@ export class BrokerConnection implements AsyncDisposable {
 
   #timedOut(request: PendingRequest): void {
     const error = noAnswer(this.#facts(), request.api.name, request.timeoutMs)
-    request.reject(error)
+    this.#reject(request, error)
     if (this.#options.closeOnTimeout)
       this.#fail(networkFailure(`the connection is taken for dead: ${error.message}`, error))
     else if (this.#onDrained !== null) this.#checkDrained()
+  }
+
+  #reject(request: PendingRequest, error: KafkaError): void {
+    this.#ended(request, 0, error)
+    request.reject(error)
+  }
+
+  #ended({ api, version, deadlineMs, timeoutMs }: PendingRequest, answerBytes: number, error: Error | null): void {
+    const { observer, clock } = this.#options
+    if (observer === null) return
+    observer.requestEnded({
+      api,
+      version,
+      durationMs: clock.monotonicMs() - (deadlineMs - timeoutMs),
+      answerBytes,
+      error,
+    })
   }
 
   #checkDrained(): void {
@@ -364,7 +386,7 @@ export class BrokerConnection implements AsyncDisposable {
     this.#failure = error
     const held = this.#held ?? []
     this.#held = null
-    for (const request of this.#inFlight.takeAll()) if (!request.isExpired) request.reject(error)
+    for (const request of this.#inFlight.takeAll()) if (!request.isExpired) this.#reject(request, error)
     for (const { request, onDone } of held) if (request === null) onDone(error)
     this.#onDrained?.(error)
     this.#onToken?.(null, error)
@@ -380,6 +402,12 @@ export class BrokerConnection implements AsyncDisposable {
 /** Error 35 right behind the correlation id: in every version of ApiVersions the error comes first, with header version 0. */
 function readsAsRefusal(bytes: Uint8Array): boolean {
   return bytes.length >= 6 && ((bytes[4]! << 8) | bytes[5]!) === ErrorCode.UNSUPPORTED_VERSION
+}
+
+function sizeOf(buffers: readonly Uint8Array[]): number {
+  let size = 0
+  for (const { length } of buffers) size += length
+  return size
 }
 
 function ignore(): void {}

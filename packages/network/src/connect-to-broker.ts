@@ -13,6 +13,7 @@ import type {
   TransportConnection,
 } from '@millrace/runtime'
 import { BrokerConnection } from './broker-connection.ts'
+import type { ConnectionObserver } from './connection-observer.ts'
 import { connectFailure, nameOf, networkFailure } from './failures.ts'
 import { ReceiveMemory } from './receive-memory.ts'
 import { authenticate } from './sasl/authenticate.ts'
@@ -53,6 +54,8 @@ export interface ConnectToBrokerOptions {
    * anybody saying so. The others on their way fail with NETWORK_EXCEPTION. Default false.
    */
   readonly closeOnTimeout?: boolean
+  /** Told what passes over the connection. Default: nobody. */
+  readonly observer?: ConnectionObserver
 }
 
 /**
@@ -116,6 +119,7 @@ async function connect(
     maxInFlight: options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT,
     closeOnTimeout: options.closeOnTimeout ?? false,
     authenticates: options.sasl !== undefined,
+    observer: options.observer ?? null,
   })
 }
 

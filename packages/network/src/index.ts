@@ -1,5 +1,6 @@
 export { BrokerConnection } from './broker-connection.ts'
 export type { SendOptions } from './broker-connection.ts'
+export type { ConnectionObserver, EndedRequest } from './connection-observer.ts'
 export { requestCarriesRecords } from './carries-records.ts'
 export { connectToBroker } from './connect-to-broker.ts'
 export type { ConnectToBrokerOptions } from './connect-to-broker.ts'

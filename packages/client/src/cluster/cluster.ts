@@ -14,6 +14,8 @@ import {
 } from '@millrace/protocol'
 import type { Address } from '@millrace/runtime'
 import type { ClientSettings } from '../config/client-options.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import { Traffic } from '../observe/traffic.ts'
 import type { World } from '../world.ts'
 import { bootstrapAddresses } from './bootstrap.ts'
 import type { Node } from './cluster-image.ts'
@@ -27,6 +29,9 @@ import { CLIENT_SOFTWARE } from './software.ts'
 export interface ClusterOptions {
   readonly settings: ClientSettings
   readonly world: World
+  readonly metrics: Metrics
+  /** Kafka's name for the metrics of such clients, as `producer-metrics`. */
+  readonly metricsGroup: string
 }
 
 export interface RequestOptions {
@@ -51,7 +56,7 @@ export class Cluster implements AsyncDisposable {
   /** On the monotonic clock: when metadata could last be had, or were first wanted. */
   #reachedAtMs: number
 
-  constructor({ settings, world }: ClusterOptions) {
+  constructor({ settings, world, metrics, metricsGroup }: ClusterOptions) {
     this.settings = settings
     this.world = world
     this.#bootstrap = bootstrapAddresses(settings.brokers)
@@ -60,14 +65,19 @@ export class Cluster implements AsyncDisposable {
     this.#connections = new Connections({
       ...settings,
       world,
+      traffic: new Traffic({ metrics, group: metricsGroup, clientId: settings.clientId }),
       connect: {
         clientId: settings.clientId,
         requestTimeoutMs: settings.requestTimeoutMs,
         software: CLIENT_SOFTWARE,
+        random: world.random,
+        // Whatever swallowed a request may swallow the next: a NAT that forgot the connection, a broker that hangs.
+        closeOnTimeout: true,
         ...(ssl === false ? {} : { tls: ssl === true ? {} : ssl }),
         ...(sasl === null ? {} : { sasl }),
       },
     })
+    metrics.gauge({ group: metricsGroup, name: 'metadata-age' }, () => this.metadata.ageMs / 1000)
     this.#coordinators = new Coordinators((request, signal) => this.send('any', FindCoordinator, request, { signal }))
     this.metadata = new Metadata({
       ...settings,
@@ -107,7 +117,7 @@ export class Cluster implements AsyncDisposable {
       if (throttleTimeMs !== undefined && throttleTimeMs > 0) this.#connections.throttle(address, lane, throttleTimeMs)
       return answer
     } catch (error) {
-      if (error instanceof KafkaError) this.#drawConclusions(destination, address, error)
+      if (error instanceof KafkaError) this.#drawConclusions(destination, error)
       throw error
     }
   }
@@ -239,7 +249,6 @@ export class Cluster implements AsyncDisposable {
         return answer
       } catch (error) {
         if (!(error instanceof KafkaError) || !error.retriable) throw error
-        if (error.code === ErrorCode.REQUEST_TIMED_OUT) this.#drop(address, 'requests')
         failures.push(error)
       }
     }
@@ -270,17 +279,11 @@ export class Cluster implements AsyncDisposable {
       .map(({ address }) => address)
   }
 
-  #drawConclusions(destination: Destination, address: Address, error: KafkaError): void {
-    // Whatever swallowed the request may swallow the next: a NAT that forgot the connection, a broker that hangs.
-    if (error.code === ErrorCode.REQUEST_TIMED_OUT) this.#drop(address, laneOf(destination))
+  #drawConclusions(destination: Destination, error: KafkaError): void {
     if (!error.retriable) return
     if (typeof destination !== 'string' && 'coordinatorOf' in destination)
       this.coordinatorLost(destination.kind, destination.coordinatorOf)
     else this.metadata.refreshSoon()
-  }
-
-  #drop(address: Address, lane: Lane): void {
-    void this.#connections.openNow(address, lane)?.[Symbol.asyncDispose]()
   }
 }
 

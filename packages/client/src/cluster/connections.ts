@@ -2,6 +2,7 @@
 import { connectToBroker, type BrokerConnection, type ConnectToBrokerOptions } from '@millrace/network'
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { Address, Logger, Timer } from '@millrace/runtime'
+import type { Traffic } from '../observe/traffic.ts'
 import type { World } from '../world.ts'
 import { backoffMs } from './backoff.ts'
 import type { Lane } from './destination.ts'
@@ -9,6 +10,7 @@ import type { Lane } from './destination.ts'
 export interface ConnectionsOptions {
   readonly world: World
   readonly logger: Logger
+  readonly traffic: Traffic
   readonly reconnectBackoffMs: number
   readonly reconnectBackoffMaxMs: number
   readonly socketConnectionSetupTimeoutMs: number
@@ -16,7 +18,7 @@ export interface ConnectionsOptions {
   /** -1: never. */
   readonly connectionsMaxIdleMs: number
   /** What every connection is made with. */
-  readonly connect: Omit<ConnectToBrokerOptions, 'clock' | 'logger' | 'connectTimeoutMs'>
+  readonly connect: Omit<ConnectToBrokerOptions, 'clock' | 'logger' | 'connectTimeoutMs' | 'observer'>
 }
 
 /** The place of one connection. `opening` is set while one is being made, `connection` while one is open. */
@@ -131,7 +133,7 @@ export class Connections implements AsyncDisposable {
   }
 
   async #connect(slot: Slot): Promise<BrokerConnection> {
-    const { world, logger, connect } = this.#options
+    const { world, logger, connect, traffic } = this.#options
     const { host, port } = slot.address
     using _awake = world.clock.holdProcess()
     try {
@@ -140,11 +142,13 @@ export class Connections implements AsyncDisposable {
         clock: world.clock,
         logger,
         connectTimeoutMs: this.#setupTimeoutMs(slot),
+        observer: traffic.observer(slot.address),
         signal: this.#closing.signal,
       })
       slot.failures = 0
       slot.connection = connection
       slot.lastUsedMs = world.clock.monotonicMs()
+      traffic.opened(slot.address)
       void connection.closed.then(() => this.#lost(slot, connection))
       this.#sweepSoon()
       return connection
@@ -154,6 +158,7 @@ export class Connections implements AsyncDisposable {
       slot.notBeforeMs = world.clock.monotonicMs() + this.#pauseMs(slot)
       const failure = connectionFailure(`${host}:${port}`, error as Error)
       logger.debug('a broker cannot be reached', { host, port, error: failure })
+      traffic.failed(slot.address, failure)
       throw failure
     } finally {
       slot.opening = null
@@ -161,6 +166,7 @@ export class Connections implements AsyncDisposable {
   }
 
   #lost(slot: Slot, connection: BrokerConnection): void {
+    this.#options.traffic.closed(slot.address, connection.failure)
     if (slot.connection !== connection) return
     slot.connection = null
     // Even a broker that accepts and then hangs up is not asked again at once.

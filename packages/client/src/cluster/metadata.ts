@@ -68,6 +68,7 @@ export class Metadata {
   /** On the monotonic clock, of the timer. */
   #timerAtMs = Infinity
   #askedAtMs = -Infinity
+  #answeredAtMs = -Infinity
   #failures = 0
 
   constructor(options: MetadataOptions) {
@@ -76,6 +77,11 @@ export class Metadata {
 
   get image(): ClusterImage {
     return this.#image
+  }
+
+  /** Since the image was asked for. */
+  get ageMs(): number {
+    return this.#nowMs() - Math.max(0, this.#answeredAtMs)
   }
 
   watch(topics: 'all' | Iterable<string> = []): TopicInterest {
@@ -196,6 +202,7 @@ export class Metadata {
       })
       if (answer.errorCode !== ErrorCode.NONE) throw new KafkaError(answer.errorCode)
       this.#failures = 0
+      this.#answeredAtMs = this.#askedAtMs
       const wanted = this.#wantedTopics()
       this.#use(imageAfter(this.#image, answer, (topic) => topics !== 'all' && (wanted === 'all' || wanted.has(topic))))
       return this.#image

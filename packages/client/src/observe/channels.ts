@@ -6,7 +6,7 @@ import type { TopicPartition } from '../record.ts'
 export interface RequestMessage {
   readonly clientId: string | null
   readonly api: string
-  readonly version: number | null
+  readonly version: number
   readonly broker: { readonly host: string; readonly port: number }
   readonly durationMs: number
   readonly error: Error | null
