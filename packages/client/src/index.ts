@@ -29,3 +29,56 @@ export type {
   RebalanceMessage,
   RequestMessage,
 } from './observe/channels.ts'
+export type { Admin, AdminOptions } from './admin/admin.ts'
+export type { AclBinding, AclFilter, DescribedAcl } from './admin/acls.ts'
+export type { AclOperation, AclPatternType, AclPermissionType, AclResourceType } from './admin/acl-names.ts'
+export type {
+  BrokerDescription,
+  ClusterDescription,
+  FeatureMetadata,
+  FeatureUpdate,
+  QuorumDescription,
+} from './admin/cluster-admin.ts'
+export type { ConfigChanges, ConfigDescription, ConfigEntry, ConfigResource } from './admin/configs.ts'
+export type { DelegationToken } from './admin/delegation-tokens.ts'
+export type {
+  ClassicGroupDescription,
+  ClassicGroupMember,
+  ConsumerGroupDescription,
+  GroupMember,
+} from './admin/describe-groups.ts'
+export type {
+  ShareGroupDescription,
+  ShareGroupMember,
+  StreamsGroupDescription,
+  StreamsGroupMember,
+} from './admin/describe-other-groups.ts'
+export type { TopicDescription, TopicPartitionDescription } from './admin/describe-topics.ts'
+export type { CommittedOffset, GroupOffsets, GroupOffsetsQuery } from './admin/group-offsets.ts'
+export type { GroupListing, GroupState, GroupType, MemberToRemove } from './admin/groups.ts'
+export type { ListedOffset, OffsetQuery, OffsetSpec } from './admin/list-offsets.ts'
+export type { BrokerLogDirs, LogDirDescription, ReplicaLogDirs, ReplicaMove } from './admin/log-dirs.ts'
+export { PartialFailure, settled } from './admin/partial-failure.ts'
+export type { EachOf } from './admin/partial-failure.ts'
+export type {
+  DeletedRecords,
+  ElectedLeader,
+  ElectionType,
+  NewPartitions,
+  NewReassignment,
+  PartitionReassignment,
+  RecordsToDelete,
+} from './admin/partitions.ts'
+export type { DescribedQuota, QuotaChanges, QuotaEntity, QuotaFilter } from './admin/quotas.ts'
+export type { CallOptions } from './admin/requests.ts'
+export type { ScramDeletion, ScramMechanism, ScramUpsertion, UserScramCredentials } from './admin/scram-credentials.ts'
+export type { NewShareOffset, ShareGroupOffsets, SharePartitionOffset } from './admin/share-group-offsets.ts'
+export type { CreatedTopic, NewTopic, TopicId, TopicListing } from './admin/topics.ts'
+export type {
+  FencedProducer,
+  PartitionProducers,
+  ProducerState,
+  TransactionDescription,
+  TransactionListing,
+  TransactionToAbort,
+} from './admin/transactions.ts'

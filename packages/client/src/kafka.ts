@@ -1,4 +1,5 @@
 /** Where an application begins: the cluster's address and how to get in, and from there the clients. */
+import { ADMIN_METRICS, adminOptions, openAdmin, type Admin, type AdminOptions } from './admin/admin.ts'
 import { ClientContexts } from './client-context.ts'
 import type { KafkaOptions } from './config/client-options.ts'
 import { realWorld, type World } from './world.ts'
@@ -10,5 +11,9 @@ export class Kafka {
   /** Connects to nobody yet. @throws TypeError for options that are unknown or wrong. */
   constructor(options: KafkaOptions, world: World = realWorld()) {
     this.contexts = new ClientContexts(options, world)
+  }
+  /** @throws TypeError for options that are unknown or wrong. */
+  admin(options: AdminOptions = {}): Admin {
+    return openAdmin(this.contexts.open(adminOptions, options, 'kafka.admin()', ADMIN_METRICS))
   }
 }
