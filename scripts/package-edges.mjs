@@ -9,6 +9,7 @@ const allowed = {
   storage: ['runtime', 'protocol'],
   coordination: ['runtime'],
   client: ['runtime', 'protocol', 'network'],
+  kafkajs: ['client'],
   broker: ['runtime', 'protocol', 'network', 'storage', 'coordination'],
   millrace: ['runtime', 'coordination', 'client', 'broker'],
 }
