@@ -289,6 +289,6 @@ export class Cluster implements AsyncDisposable {
 
 function laneOf(destination: Destination): Lane {
   if (typeof destination === 'string') return 'requests'
-  if ('coordinatorOf' in destination) return 'coordinator'
+  if ('coordinatorOf' in destination) return destination.lane ?? 'coordinator'
   return destination.lane ?? 'requests'
 }

@@ -5,9 +5,9 @@ export type CoordinatorKind = 'group' | 'transaction' | 'share'
 
 /**
  * Requests of one lane wait for each other, so what may wait long has a connection of its own: a fetch must not hold up a commit, nor a join a
- * metadata request.
+ * commit.
  */
-export type Lane = 'requests' | 'fetch' | 'coordinator'
+export type Lane = 'requests' | 'fetch' | 'coordinator' | 'membership'
 
 export type Destination =
   /** Whichever broker has least to do. */
@@ -15,4 +15,4 @@ export type Destination =
   | 'controller'
   | { readonly node: number; readonly lane?: Lane }
   | { readonly leaderOf: TopicPartition; readonly lane?: Lane }
-  | { readonly coordinatorOf: string; readonly kind: CoordinatorKind }
+  | { readonly coordinatorOf: string; readonly kind: CoordinatorKind; readonly lane?: Lane }

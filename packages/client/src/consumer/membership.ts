@@ -17,7 +17,7 @@ export interface MembershipOwner {
   revoked(partitions: readonly TopicPartition[]): Promise<void>
   /** They are gone already; as above, but nothing can be committed. */
   lost(partitions: readonly TopicPartition[]): Promise<void>
-  /** Resolves when the listener is done and reading may begin. */
+  /** Resolves when the listener is done and reading may begin. Called after every rebalance, maybe with none. */
   assigned(partitions: readonly TopicPartition[]): Promise<void>
   /** Something the application should know of, after which the membership goes on. */
   troubled(error: Error): void
@@ -47,8 +47,14 @@ export interface Membership extends AsyncDisposable {
    */
   handling(partition: TopicPartition | null): void
   enforceRebalance(reason: string): void
-  /** A commit was refused with this error code (REBALANCE_IN_PROGRESS, ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH, FENCED_…): the membership draws its conclusions. */
-  commitRefused(code: number): void
-  /** Revokes everything through the owner and leaves, unless told to stay (static members, `leaveGroup: false`). */
+  /**
+   * A commit made as `sentAs` was refused with this error code (REBALANCE_IN_PROGRESS, ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, STALE_MEMBER_EPOCH,
+   * FENCED_…): the membership draws its conclusions, if it still is that member.
+   */
+  commitRefused(code: number, sentAs: GroupMetadata): void
+  /**
+   * Revokes everything through the owner (what is lost, by `lost`) and leaves, unless told to stay: `leaveGroup` false. A static member that stays
+   * keeps its place for when it comes back.
+   */
   leave(options: { readonly leaveGroup: boolean; readonly signal: AbortSignal }): Promise<void>
 }
