@@ -4,6 +4,8 @@ import { Cluster } from './cluster/cluster.ts'
 import { clientOptions, kafkaOptions, type ClientSettings, type KafkaOptions } from './config/client-options.ts'
 import type { OptionSet, Settings } from './config/option.ts'
 import { settingsFrom } from './config/settings.ts'
+import type { HeartbeatHost } from './groups/heartbeats/heart.ts'
+import { sameLoopHost } from './groups/heartbeats/same-loop-host.ts'
 import { Metrics } from './observe/metrics.ts'
 import type { World } from './world.ts'
 
@@ -13,6 +15,8 @@ export interface ClientContext<S extends OptionSet> {
   readonly cluster: Cluster
   readonly metrics: Metrics
   readonly world: World
+  /** Shared by all members of groups. */
+  readonly heartbeats: HeartbeatHost
 }
 
 /** The options of `new Kafka`, checked, and a maker of clients that have them. */
@@ -21,12 +25,15 @@ export class ClientContexts {
   /** As given: what clients have unless they say otherwise. */
   readonly #shared: Readonly<Record<string, unknown>>
   readonly #world: World
+  readonly #heartbeats: HeartbeatHost
 
-  constructor(options: KafkaOptions, world: World) {
+  /** `heartbeats`: where members of groups keep themselves alive. */
+  constructor(options: KafkaOptions, world: World, heartbeats: HeartbeatHost = sameLoopHost) {
     this.#settings = settingsFrom(kafkaOptions, options, 'new Kafka()')
     bootstrapAddresses(this.#settings.brokers)
     this.#shared = Object.fromEntries(Object.entries(options).filter(([name]) => name in clientOptions))
     this.#world = world
+    this.#heartbeats = heartbeats
   }
 
   /** `place` names the call in error messages, `metricsGroup` is Kafka's, as `producer-metrics`. @throws TypeError for options that are unknown or wrong. */
@@ -46,7 +53,7 @@ export class ClientContexts {
       metrics,
       metricsGroup,
     })
-    return { settings, cluster, metrics, world: this.#world }
+    return { settings, cluster, metrics, world: this.#world, heartbeats: this.#heartbeats }
   }
 }
 

@@ -2,6 +2,8 @@
 import { ADMIN_METRICS, adminOptions, openAdmin, type Admin, type AdminOptions } from './admin/admin.ts'
 import { ClientContexts } from './client-context.ts'
 import type { KafkaOptions } from './config/client-options.ts'
+import { sameLoopHost } from './groups/heartbeats/same-loop-host.ts'
+import { ThreadHost } from './groups/heartbeats/thread-host.ts'
 import { realWorld, type World } from './world.ts'
 
 export class Kafka {
@@ -9,9 +11,12 @@ export class Kafka {
   protected readonly contexts: ClientContexts
 
   /** Connects to nobody yet. @throws TypeError for options that are unknown or wrong. */
-  constructor(options: KafkaOptions, world: World = realWorld()) {
-    this.contexts = new ClientContexts(options, world)
+  constructor(options: KafkaOptions, world?: World) {
+    // A thread is of the real world, and would not see a simulated one.
+    const heartbeats = world === undefined ? new ThreadHost() : sameLoopHost
+    this.contexts = new ClientContexts(options, world ?? realWorld(), heartbeats)
   }
+
   /** @throws TypeError for options that are unknown or wrong. */
   admin(options: AdminOptions = {}): Admin {
     return openAdmin(this.contexts.open(adminOptions, options, 'kafka.admin()', ADMIN_METRICS))

@@ -1,4 +1,4 @@
-/** Which protocol a consumer speaks with its group: docs/decisions/0014-groups-choose-the-newer-protocol.md. */
+/** Which protocol a consumer speaks with its group: docs/decisions/0015-groups-choose-the-newer-protocol.md. */
 import { ApiVersions, ConsumerGroupHeartbeat, ErrorCode, KafkaError, type Response } from '@millrace/protocol'
 import { backoffMs } from '../cluster/backoff.ts'
 import type { Cluster } from '../cluster/cluster.ts'

@@ -10,13 +10,25 @@ import { sameLoopHost } from './heartbeats/same-loop-host.ts'
 import { openMembership } from './open-membership.ts'
 import { TestOwner } from './testing/test-owner.ts'
 
+/** Rebalances without waiting, and sessions that end while a test waits. */
+const brokerConfigs = {
+  'group.min.session.timeout.ms': 100,
+  'group.consumer.heartbeat.interval.ms': 50,
+  'group.consumer.min.heartbeat.interval.ms': 50,
+  'group.consumer.session.timeout.ms': 1000,
+  'group.consumer.min.session.timeout.ms': 100,
+}
 const STAY = new AbortController().signal
 
 interface Group {
   readonly bootstrapServers: string
-  create(topic: string, partitions: number): Promise<void>
-  grow(topic: string, partitions: number): Promise<void>
-  member(name: string, options?: Record<string, unknown>, subscription?: readonly string[] | RegExp): TestOwner
+  readonly create: (topic: string, partitions: number) => Promise<void>
+  readonly grow: (topic: string, partitions: number) => Promise<void>
+  readonly member: (
+    name: string,
+    options?: Record<string, unknown>,
+    subscription?: readonly string[] | RegExp,
+  ) => TestOwner
 }
 
 async function group(
@@ -24,19 +36,13 @@ async function group(
   shared: Record<string, unknown>,
   heartbeats: HeartbeatHost = sameLoopHost,
 ): Promise<Group> {
-  const broker = await startBroker({
-    config: {
-      'group.initial.rebalance.delay.ms': '0',
-      'group.consumer.heartbeat.interval.ms': '100',
-      'group.consumer.min.heartbeat.interval.ms': '100',
-    },
-  } as never)
+  const broker = await startBroker({ configs: brokerConfigs })
   context.after(() => broker.close())
-  const contexts = new ClientContexts({ brokers: broker.bootstrapServers, retryBackoffMs: 10 } as never, realWorld())
+  const contexts = new ClientContexts({ brokers: broker.bootstrapServers, retryBackoffMs: 10 }, realWorld())
   const { cluster } = contexts.open(consumerOptions, {}, 'test')
   context.after(() => cluster[Symbol.asyncDispose]())
   const members: TestOwner[] = []
-  context.after(() => Promise.all(members.map(({ membership }) => membership?.[Symbol.asyncDispose]())))
+  context.after(() => Promise.all(members.map(async ({ membership }) => membership?.[Symbol.asyncDispose]())))
   return {
     bootstrapServers: broker.bootstrapServers,
     async create(name, numPartitions) {

@@ -2,10 +2,10 @@
 import { parentPort } from 'node:worker_threads'
 import type { OAuthBearerToken } from '@millrace/network'
 import type { LogFields, Logger } from '@millrace/runtime'
-import { Cluster } from '../../cluster/cluster.ts'
 import type { ClientSettings } from '../../config/client-options.ts'
 import { realWorld } from '../../world.ts'
 import { BeatingHeart } from './beating-heart.ts'
+import { heartCluster } from './heart-cluster.ts'
 import type { HeartPlan } from './heart.ts'
 import { plainFields, type FromThread, type PlainSettings, type ToThread } from './thread-messages.ts'
 import { TokenInbox } from './token-inbox.ts'
@@ -30,7 +30,7 @@ tell({ kind: 'up' })
 
 function open({ id, settings, plan }: { id: number; settings: PlainSettings; plan: HeartPlan }): Resident {
   const tokens = new TokenInbox(world.clock, () => tell({ kind: 'token-wanted', id }))
-  const cluster = new Cluster({ settings: fullSettings(id, settings, tokens), world })
+  const cluster = heartCluster(fullSettings(id, settings, tokens), world)
   const heart = new BeatingHeart({
     cluster,
     plan,

@@ -29,7 +29,7 @@ export class TokenInbox {
     const token = this.#token
     const next = this.#next.promise
     this.#want()
-    if (token !== null && (token.lifetimeMs ?? Infinity) > this.#clock.now() + LEAST_LIFE_MS) return token
+    if (token !== null && (token.expiresAt ?? Infinity) > this.#clock.now() + LEAST_LIFE_MS) return token
     return await abortable(next, signal)
   }
 }

@@ -44,7 +44,7 @@ export class TokenSupply implements Disposable {
     try {
       const token = await provider(this.#closing.signal)
       put(token)
-      const lifeMs = token.lifetimeMs === undefined ? null : token.lifetimeMs - world.clock.now()
+      const lifeMs = token.expiresAt === undefined ? null : token.expiresAt - world.clock.now()
       pauseMs = lifeMs === null ? null : Math.max(LEAST_PAUSE_MS, lifeMs * REFRESH_AT)
     } catch (error) {
       if (this.#closing.signal.aborted) return
