@@ -95,6 +95,7 @@ async function connect(
   options: ConnectToBrokerOptions,
 ): Promise<BrokerConnection> {
   const { clock, clientId, tls, signal, logger = silentLogger } = options
+  if (tls !== undefined) checkPem(tls)
   let connection: TransportConnection
   try {
     connection = await transport.connect({
@@ -121,6 +122,14 @@ async function connect(
     authenticates: options.sasl !== undefined,
     observer: options.observer ?? null,
   })
+}
+
+/** Node passes over authorities that it cannot read, and then trusts nobody. */
+function checkPem({ ca, certificate, key }: TlsClientOptions): void {
+  for (const [name, text] of Object.entries({ ca, certificate, key })) {
+    if (typeof text === 'string' && !text.includes('-----BEGIN '))
+      throw new TypeError(`ssl.${name}: expected a PEM text, which has a line -----BEGIN …, not the name of a file`)
+  }
 }
 
 async function logIn(

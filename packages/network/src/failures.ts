@@ -5,6 +5,7 @@
 
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { Address } from '@millrace/runtime'
+import { FrameError } from './frame-receiver.ts'
 
 /** How far a connection has come. */
 export type Stage =
@@ -35,6 +36,7 @@ export function networkFailure(message: string, cause?: unknown): KafkaError {
 
 /** The broker ended the connection, or it broke. */
 export function connectionLost(facts: ConnectionFacts, error: Error | null): KafkaError {
+  if (error instanceof FrameError) return notKafka(facts, error.message)
   const { address, stage } = facts
   const what = error === null ? 'the broker closed the connection' : `the connection broke: ${error.message}`
   const when =
@@ -80,7 +82,8 @@ export function notKafka(facts: ConnectionFacts, reason: string): KafkaError {
 /** There is no connection to begin with. `error`: what the transport threw. */
 export function connectFailure(address: Address, encrypted: boolean, error: unknown): KafkaError {
   const code = codeOf(error)
-  const { message } = error as Error
+  // OpenSSL's messages are full of file names; what is meant stands in `reason`.
+  const { message: whole, reason: message = whole } = error as Error & { readonly reason?: string }
   const setting = encrypted ? settingHint(code) : null
   if (setting !== null) {
     return new KafkaError(ErrorCode.NETWORK_EXCEPTION, `${nameOf(address)}: ${setting} (${message})`, {
@@ -132,6 +135,8 @@ function settingHint(code: string): string | null {
 function handshakeHint(code: string): string | undefined {
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG')
     return 'what answers there does not speak TLS. If it is a plaintext port, leave out ssl'
+  if (code === 'ERR_TLS_HANDSHAKE_TIMEOUT')
+    return 'it accepts connections, but does not speak TLS in time. If it is a plaintext port, leave out ssl'
   if (code === 'ECONNRESET' || code === 'EPIPE')
     return 'the connection was closed during the TLS handshake. If it is a plaintext port, leave out ssl'
   return alertHint(code)

@@ -22,6 +22,11 @@ const LENGTH_BYTES = 4
 /** So much is cheaper copied, together with what follows, than fetched by a read of its own. */
 const COPY_BELOW_BYTES = 8 * 1024
 
+/** The peer sent what cannot be a frame, or none in time. */
+export class FrameError extends Error {
+  override readonly name = 'FrameError'
+}
+
 /** Who gets the frames. */
 export interface FrameOwner {
   /** More may follow at once even after `connection.destroy()`, but not after `stop`. `frame` is the owner's, to be released once. */
@@ -162,7 +167,7 @@ export class FrameReceiver implements ByteSink, LargeFrame {
 
   stalled(): void {
     this.#fail(
-      new Error(
+      new FrameError(
         `${this.#arrivedBytes} of ${this.#frameBytes} bytes of ${this.#content} came, then none while others waited`,
       ),
     )
@@ -320,7 +325,9 @@ export class FrameReceiver implements ByteSink, LargeFrame {
     const kind = looksLike(frameBytes)
     const guess = kind === null ? '' : `; the first bytes look like ${kind}`
     this.#fail(
-      new Error(`expected ${this.#content} of 0 to ${this.maxFrameBytes} bytes, got the length ${frameBytes}${guess}`),
+      new FrameError(
+        `expected ${this.#content} of 0 to ${this.maxFrameBytes} bytes, got the length ${frameBytes}${guess}`,
+      ),
     )
   }
 

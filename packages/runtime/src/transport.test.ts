@@ -323,7 +323,7 @@ test('node: a connection that takes no time-out for an answer is given up', asyn
     connection.start(new Gathering()),
   )
   const connecting = client.connect({ ...listener.address, timeoutMs: 30, tls: { ca: testCa } })
-  await assert.rejects(connecting, { code: 'ETIMEDOUT' })
+  await assert.rejects(connecting, { code: 'ERR_TLS_HANDSHAKE_TIMEOUT' })
   await listener[Symbol.asyncDispose]()
 })
 

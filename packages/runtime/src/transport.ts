@@ -61,12 +61,16 @@ export interface TlsServerOptions {
 }
 
 export interface TlsClientOptions {
+  /** PEM: authorities to trust instead of those that Node comes with. */
   readonly ca?: string
+  /** PEM: what we prove ourselves with to servers that ask: private key, and certificate chain beginning with our own. */
   readonly key?: string
   readonly certificate?: string
+  /** Opens an encrypted `key`. */
   readonly passphrase?: string
+  /** The name that the server's certificate must be for, and that is asked for (SNI). Default: the host connected to. */
   readonly serverName?: string
-  /** false accepts any certificate. Default true. */
+  /** false accepts any certificate, for any name. Default true. */
   readonly verify?: boolean
 }
 
@@ -98,6 +102,6 @@ export interface TransportListener extends AsyncDisposable {
 export interface Transport {
   /** @throws Error with code EADDRINUSE, EACCES, EADDRNOTAVAIL… */
   listen(options: ListenOptions, onConnection: (connection: TransportConnection) => void): Promise<TransportListener>
-  /** @throws Error with code ECONNREFUSED, ETIMEDOUT…, or the signal's reason. */
+  /** @throws Error with code ECONNREFUSED, ETIMEDOUT, ERR_TLS_HANDSHAKE_TIMEOUT…, or the signal's reason. */
   connect(options: ConnectOptions): Promise<TransportConnection>
 }

@@ -123,9 +123,11 @@ export class NodeTransport implements Transport {
         resolve()
       }
       const name = `${options.host}:${options.port}`
-      const timer = this.#clock.after(options.timeoutMs, () =>
-        fail(failure('ETIMEDOUT', `no connection to ${name} within ${options.timeoutMs} ms`)),
-      )
+      const timer = this.#clock.after(options.timeoutMs, () => {
+        const within = `${name} within ${options.timeoutMs} ms`
+        if (socket.connecting) fail(failure('ETIMEDOUT', `no connection to ${within}`))
+        else fail(failure('ERR_TLS_HANDSHAKE_TIMEOUT', `no TLS handshake with ${within}`))
+      })
       options.signal?.addEventListener('abort', onAbort, { once: true })
       socket.on('error', onError)
       socket.on('close', onClose)

@@ -6,3 +6,13 @@ export { SimulatedNetwork } from './simulated-network.ts'
 export { SimulatedLink } from './simulated-link.ts'
 export type { LinkSettings } from './simulated-link.ts'
 export { simulation, SimulatedHost, Simulation } from './simulation.ts'
+export {
+  testCa,
+  testClientCertificate,
+  testClientKey,
+  testExpiredCertificate,
+  testSelfSignedCertificate,
+  testSelfSignedKey,
+  testServerCertificate,
+  testServerKey,
+} from './test-certificates.ts'

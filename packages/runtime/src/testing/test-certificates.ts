@@ -1,6 +1,7 @@
 /**
  * Certificates for tests of TLS, valid for a hundred years: an authority, a server (localhost, 127.0.0.1) and a client
- * (C=DE, O="Example, Inc.", OU=Billing, CN=orders). The keys protect nothing.
+ * (C=DE, O="Example, Inc.", OU=Billing, CN=orders). The keys protect nothing. And two certificates of a server that signed them itself, one
+ * of which ended in 2020.
  */
 
 export const testCa = `-----BEGIN CERTIFICATE-----
@@ -54,5 +55,37 @@ MAoGCCsGAQUFBwMCMB0GA1UdDgQWBBQq0Tg0t9hjGqGRmoomWtERbjzKUzAfBgNV
 HSMEGDAWgBT556wko/JaOwmIU9tj1T1HrChXqDAKBggqhkjOPQQDAgNJADBGAiEA
 koPae2GEpJ294xs5/q0tC0m8j87VgyiZUpA5dCA1YboCIQCCQeDEtQtnid2LLXNX
 Zt/YU3wIiI7/gr3AkpLhjdByAw==
+-----END CERTIFICATE-----
+`
+
+export const testSelfSignedKey = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgF7urFn2/XjFInC5E
+u0yxUUIZgg85sBO8cqCv2FIMKyOhRANCAAS1feKxOAf3qrqq5qD8qFu2iH8q6p5n
+Mm+kUliW+Tk43+9pK5HdS4DrNS+clFA5KnSfuEX3Vz1VHP0f+k8a01g9
+-----END PRIVATE KEY-----
+`
+
+export const testSelfSignedCertificate = `-----BEGIN CERTIFICATE-----
+MIIBmzCCAUGgAwIBAgIUV1GikaJQ4YAGyya8OpOEDmi3E7kwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyODA1NTQ0NFoYDzIxMjYxMTA0
+MDU1NDQ0WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAS1feKxOAf3qrqq5qD8qFu2iH8q6p5nMm+kUliW+Tk43+9pK5HdS4Dr
+NS+clFA5KnSfuEX3Vz1VHP0f+k8a01g9o28wbTAdBgNVHQ4EFgQUQx+zPF3oCR1p
+LdwReKQCqTGpsJMwHwYDVR0jBBgwFoAUQx+zPF3oCR1pLdwReKQCqTGpsJMwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSAAwRQIhAO1bsOwzHSFCt2QQyvfLcDkSyfxkLAeWwHtddaRTMCIbAiAl
+AzHdZqskurE/5zheafxB9YR1jLT3GSedaVyUf7oNmQ==
+-----END CERTIFICATE-----
+`
+
+export const testExpiredCertificate = `-----BEGIN CERTIFICATE-----
+MIIBYzCCAQigAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhv
+c3QwHhcNMjAwMTAxMDAwMDAwWhcNMjAwMjAxMDAwMDAwWjAUMRIwEAYDVQQDDAls
+b2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAS1feKxOAf3qrqq5qD8
+qFu2iH8q6p5nMm+kUliW+Tk43+9pK5HdS4DrNS+clFA5KnSfuEX3Vz1VHP0f+k8a
+01g9o0swSTAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwDAYDVR0TBAUwAwEB
+/zAdBgNVHQ4EFgQUQx+zPF3oCR1pLdwReKQCqTGpsJMwCgYIKoZIzj0EAwIDSQAw
+RgIhAIYMPn3m0NHMf5SXRFvI1t2LbdD4mqC0L9Hi/hajUYRPAiEA7fInKxtvYGAi
+msJWn+c0zucKutGXrqFasb2KDaJl0pc=
 -----END CERTIFICATE-----
 `
