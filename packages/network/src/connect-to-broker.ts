@@ -170,7 +170,9 @@ async function agreeOnVersions(
   if (response.errorCode !== ErrorCode.NONE) {
     throw new KafkaError(response.errorCode, `the broker refused ApiVersions with error ${response.errorCode}`)
   }
-  broker.useVersions(new VersionRanges(response.apiKeys))
+  const { apiKeys, finalizedFeaturesEpoch: epoch, finalizedFeatures } = response
+  const levels = new Map(finalizedFeatures.map(({ name, maxVersionLevel }) => [name, maxVersionLevel]))
+  broker.useVersions(new VersionRanges(apiKeys, { epoch, levels }))
 }
 
 function ownMemory(clock: Clock, logger: Logger): ReceiveMemory {

@@ -21,4 +21,5 @@ export type {
   SaslCredentials,
   ScramCredentials,
 } from './sasl/credentials.ts'
-export { VersionRanges } from './version-ranges.ts'
+export { noFeatures, VersionRanges } from './version-ranges.ts'
+export type { FinalizedFeatures } from './version-ranges.ts'

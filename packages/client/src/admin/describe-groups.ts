@@ -33,7 +33,7 @@ export interface GroupMember {
 
 export interface ConsumerGroupDescription extends AuthorizedOperations {
   readonly groupId: string
-  readonly type: 'classic' | 'consumer'
+  readonly type: 'Classic' | 'Consumer'
   readonly state: Told<GroupState>
   /** It only commits offsets, and has no members of its own. */
   readonly isSimple: boolean
@@ -183,7 +183,7 @@ type NewerGroup = Response<typeof ConsumerGroupDescribe>['groups'][number]
 function newerGroup(group: NewerGroup, coordinator: Node): ConsumerGroupDescription {
   return {
     groupId: group.groupId,
-    type: 'consumer',
+    type: 'Consumer',
     state: group.groupState,
     isSimple: false,
     assignor: group.assignorName,
@@ -286,7 +286,7 @@ function consumersOf(
   return {
     value: {
       groupId,
-      type: 'classic',
+      type: 'Classic',
       state,
       isSimple: protocolType === '',
       assignor: protocol,

@@ -1,5 +1,5 @@
 /** The open connections of a client: one per address and lane, opened when asked for, dropped when idle, with pauses for hosts that refuse. */
-import { connectToBroker, type BrokerConnection, type ConnectToBrokerOptions } from '@millrace/network'
+import { connectToBroker, noFeatures, type BrokerConnection, type ConnectToBrokerOptions } from '@millrace/network'
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { Address, Logger, Timer } from '@millrace/runtime'
 import type { Traffic } from '../observe/traffic.ts'
@@ -40,6 +40,8 @@ export class Connections implements AsyncDisposable {
   readonly #slots = new Map<string, Slot>()
   readonly #closing = new AbortController()
   #sweep: Timer | null = null
+  /** The newest that a broker told of when it was connected to. */
+  features = noFeatures
 
   constructor(options: ConnectionsOptions) {
     this.#options = options
@@ -147,6 +149,7 @@ export class Connections implements AsyncDisposable {
       })
       slot.failures = 0
       slot.connection = connection
+      if (connection.versions.features.epoch > this.features.epoch) this.features = connection.versions.features
       slot.lastUsedMs = world.clock.monotonicMs()
       traffic.opened(slot.address)
       void connection.closed.then(() => this.#lost(slot, connection))
