@@ -1,3 +1,4 @@
+export { answerMemory } from './answer-memory.ts'
 export { BrokerConnection } from './broker-connection.ts'
 export type { SendOptions } from './broker-connection.ts'
 export type { ConnectionObserver, EndedRequest } from './connection-observer.ts'
