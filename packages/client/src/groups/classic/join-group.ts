@@ -97,6 +97,8 @@ function explanationOf(code: number, groupInstanceId: string | null): string {
       return 'this client may not use it; it needs the operation Read on the group'
     case ErrorCode.GROUP_MAX_SIZE_REACHED:
       return 'it already has as many members as the broker allows'
+    case ErrorCode.GROUP_ID_NOT_FOUND:
+      return "it is a classic group with members, which the broker does not convert (group.consumer.migration.policy); use groupProtocol 'auto' or 'classic'"
     case ErrorCode.UNSUPPORTED_ASSIGNOR:
       return 'the broker does not have the assignor asked for; see groupRemoteAssignor'
   }

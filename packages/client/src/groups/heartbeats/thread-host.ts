@@ -25,6 +25,7 @@ export class ThreadHost implements HeartbeatHost {
   #nextId = 0
   /** Why no more threads are started. */
   #trouble: Error | null = null
+  readonly #up = Promise.withResolvers<void>()
 
   constructor({ entry }: ThreadHostOptions = {}) {
     const file = import.meta.url.endsWith('.ts') ? './heartbeat-thread.ts' : './heartbeat-thread.js'
@@ -46,6 +47,11 @@ export class ThreadHost implements HeartbeatHost {
     return heart
   }
 
+  /** For tests: resolves when the thread runs, or does not any more. */
+  get ready(): Promise<void> {
+    return this.#up.promise
+  }
+
   #start(): Worker | null {
     if (this.#trouble !== null) return null
     // Loaded here, as producers never need it.
@@ -59,19 +65,20 @@ export class ThreadHost implements HeartbeatHost {
     }
     thread.unref()
     thread.on('message', (message: FromThread) => {
-      if (thread === this.#thread && message.kind !== 'up') this.#hearts.get(message.id)?.received(message)
+      if (message.kind === 'up') this.#up.resolve()
+      else if (thread === this.#thread) this.#hearts.get(message.id)?.received(message)
     })
     thread.on('error', (error: Error) => this.#bury(thread, error))
     thread.on('exit', (code) => this.#bury(thread, new Error(`the thread of the heartbeats exited with code ${code}`)))
     return thread
   }
 
-  #forget(id: number): void {
+  async #forget(id: number): Promise<void> {
     this.#hearts.delete(id)
     if (this.#hearts.size > 0) return
     const thread = this.#thread
     this.#thread = null
-    void thread?.terminate()
+    await thread?.terminate()
   }
 
   /** Whatever killed it may do so again: no second thread. */
@@ -79,6 +86,7 @@ export class ThreadHost implements HeartbeatHost {
     if (thread !== this.#thread) return
     this.#thread = null
     this.#trouble = error
+    this.#up.resolve()
     for (const heart of this.#hearts.values()) heart.moveToSameLoop(error)
     this.#hearts.clear()
   }
@@ -86,7 +94,7 @@ export class ThreadHost implements HeartbeatHost {
 
 interface ThreadDoor {
   readonly post: (message: ToThread) => void
-  readonly closed: () => void
+  readonly closed: () => Promise<void>
 }
 
 /** A heart that beats elsewhere. `#local` takes over when the thread is gone. */
@@ -166,7 +174,7 @@ class RemoteHeart implements Heart {
     else {
       this.#door.post({ kind: 'close', id: this.#id })
       await this.#closing.promise
-      this.#door.closed()
+      await this.#door.closed()
     }
   }
 

@@ -65,6 +65,12 @@ export class TestOwner implements MembershipOwner {
     this.#notify()
   }
 
+  /** Resolves after the next call. */
+  next(): Promise<void> {
+    const { length } = this.calls
+    return this.until(() => this.calls.length > length && !this.#isInCall)
+  }
+
   /** Resolves when `isMet`, asked after each call. */
   until(isMet: () => boolean): Promise<void> {
     if (isMet()) return Promise.resolve()
