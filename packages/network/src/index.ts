@@ -1,4 +1,3 @@
-export { answerMemory } from './answer-memory.ts'
 export { BrokerConnection } from './broker-connection.ts'
 export type { SendOptions } from './broker-connection.ts'
 export type { ConnectionObserver, EndedRequest } from './connection-observer.ts'
@@ -22,5 +21,4 @@ export type {
   SaslCredentials,
   ScramCredentials,
 } from './sasl/credentials.ts'
-export { noFeatures, VersionRanges } from './version-ranges.ts'
-export type { FinalizedFeatures } from './version-ranges.ts'
+export { VersionRanges } from './version-ranges.ts'

@@ -20,6 +20,12 @@ export interface RecordReader {
   /** Records given away and not begun wait until `resumed`. */
   paused(partitions: readonly TopicPartition[]): void
   resumed(partitions: readonly TopicPartition[]): void
+  /** A commit is due: tell `handled` what has been finished, if that was not told at once. */
+  report?(): void
+  /** For a loop that was left: another reader begins, so what this one had in hand is done. */
+  succeeded?(): void
+  /** For a loop: the offset of the next record it gives out of this partition, if it has some of it. */
+  positionIn?(partition: TopicPartition): bigint | null
 }
 
 export interface RecordSource<K, V> {

@@ -1,0 +1,419 @@
+/**
+ * Keeps records at hand: asks every broker for the partitions that are read from it, one request after the other, as long as there is room. What an answer
+ * brings waits in its partition until it is taken; a partition that has enough waiting is left out of requests, so memory is bounded however slow the
+ * application is.
+ *
+ * Partitions with news must not wait for those without: a request waits for data at the broker (`fetchMaxWaitMs`) only when no partition is left out for
+ * having enough. Otherwise it would still be waiting when that partition runs dry. A request that did not wait and brought nothing is not
+ * repeated until something changes, or `fetchMaxWaitMs` have passed.
+ */
+import type { BrokerConnection } from '@millrace/network'
+import {
+  ErrorCode,
+  errorName,
+  Fetch,
+  KafkaError,
+  Reader,
+  readResponseHeader,
+  ZERO_UUID,
+  type CodecWorker,
+  type Response,
+} from '@millrace/protocol'
+import type { Timer } from '@millrace/runtime'
+import { backoffMs } from '../../cluster/backoff.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
+import type { EpochEnd } from '../offsets/epoch-ends.ts'
+import type { ConsumerSettings } from '../options.ts'
+import type { AssignedPartition } from '../positions/assigned-partition.ts'
+import type { Assignment } from '../positions/assignment.ts'
+import { BrokerFetches, type AskedPartition } from './broker-fetches.ts'
+import { FIRST_VERSION_WITH_IDS, fetchRequest } from './fetch-request.ts'
+import type { SessionPartition } from './fetch-session.ts'
+import { FetchedPart } from './fetched-part.ts'
+
+export interface FetcherOptions<K, V> {
+  readonly cluster: Cluster
+  readonly settings: ConsumerSettings
+  readonly assignment: Assignment<K, V>
+  readonly codecs: CodecWorker
+  readonly signal: AbortSignal
+  /** Something can be taken that could not before. */
+  readonly onRecords: () => void
+  /** For whoever reads next. */
+  readonly onError: (error: Error) => void
+  readonly onOutOfRange: (partition: AssignedPartition<K, V>) => void
+  readonly onDiverged: (partition: AssignedPartition<K, V>, end: EpochEnd) => void
+}
+
+type FetchAnswer = Response<typeof Fetch>
+type PartitionAnswer = FetchAnswer['responses'][number]['partitions'][number]
+
+/** What a request shall ask for: never none. */
+interface Plan<K, V> {
+  readonly wanted: AssignedPartition<K, V>[]
+  /** Others are left out because enough of them is here. */
+  leavesOut: boolean
+}
+
+export class Fetcher<K, V> {
+  readonly #options: FetcherOptions<K, V>
+  readonly #brokers = new Map<number, BrokerFetches<K, V>>()
+  #timer: Timer | null = null
+  #timerAtMs = Infinity
+  #turn = 0
+
+  constructor(options: FetcherOptions<K, V>) {
+    this.#options = options
+  }
+
+  /** Asks for whatever is wanted and not asked for yet. To be called when something changes; cheap when nothing has. */
+  wake(): void {
+    if (this.#options.signal.aborted) return
+    const nowMs = this.#nowMs()
+    for (const [nodeId, plan] of this.#plans(nowMs)) {
+      const broker = this.#broker(nodeId)
+      if (broker.isBusy) continue
+      if (broker.notBeforeMs > nowMs) this.#wakeAt(broker.notBeforeMs)
+      else if (plan.leavesOut && broker.quietUntilMs > nowMs && !broker.isNews(plan.wanted))
+        this.#wakeAt(broker.quietUntilMs)
+      else this.#begin(broker, plan)
+    }
+  }
+
+  /** Bytes at hand. */
+  get bufferedBytes(): number {
+    let bytes = 0
+    for (const partition of this.#options.assignment) bytes += partition.bufferedBytes
+    return bytes
+  }
+
+  /** Lets brokers forget what they remember of this consumer. Without waiting: they would forget it anyway. */
+  close(): void {
+    this.#timer?.cancel()
+    const { cluster } = this.#options
+    for (const broker of this.#brokers.values()) {
+      const connection = broker.isBusy ? null : cluster.openConnection(broker.nodeId, 'fetch')
+      const request = connection === null ? null : broker.session.close()
+      if (connection === null || request === null) continue
+      const version = versionFor(connection, request.usesTopicIds)
+      const limits = { maxWaitMs: 0, minBytes: 0, maxBytes: 0, isolationLevel: 'read_uncommitted', rackId: '' } as const
+      connection.send(Fetch, fetchRequest(request, limits, version), { version }).catch(noop)
+    }
+  }
+
+  #plans(nowMs: number): Map<number, Plan<K, V>> {
+    const enoughBytes = this.#options.settings.maxPartitionFetchBytes
+    const plans = new Map<number, Plan<K, V>>()
+    for (const partition of this.#options.assignment) {
+      if (partition.phase !== 'reading' || partition.isPaused || partition.isWithheld || partition.leader.id < 0)
+        continue
+      if (partition.retryAtMs > nowMs) {
+        this.#wakeAt(partition.retryAtMs)
+        continue
+      }
+      const nodeId = this.#replicaOf(partition, nowMs)
+      let plan = plans.get(nodeId)
+      if (plan === undefined) plans.set(nodeId, (plan = { wanted: [], leavesOut: false }))
+      if (partition.hasRecords && partition.bufferedBytes >= enoughBytes) plan.leavesOut = true
+      else plan.wanted.push(partition)
+    }
+    for (const [nodeId, { wanted }] of plans) if (wanted.length === 0) plans.delete(nodeId)
+    return plans
+  }
+
+  /** The one nearby that the leader has recommended, else the leader (KIP-392). */
+  #replicaOf(partition: AssignedPartition<K, V>, nowMs: number): number {
+    const { preferredReplica, leader } = partition
+    if (preferredReplica < 0) return leader.id
+    const { metadata } = this.#options.cluster
+    const image = metadata.image.topics.get(partition.topic)?.partitions[partition.partition]
+    const isThere =
+      metadata.image.brokers.has(preferredReplica) && image?.offlineReplicas.includes(preferredReplica) === false
+    if (isThere && partition.preferredUntilMs > nowMs) return preferredReplica
+    partition.preferredReplica = -1
+    if (!isThere) metadata.refreshSoon()
+    return leader.id
+  }
+
+  #begin(broker: BrokerFetches<K, V>, plan: Plan<K, V>): void {
+    const { cluster } = this.#options
+    const connection = cluster.openConnection(broker.nodeId, 'fetch')
+    broker.isBusy = true
+    const step = connection === null ? this.#connect(broker) : this.#fetch(broker, plan, connection)
+    void step.finally(() => {
+      broker.isBusy = false
+      broker.reservedBytes = 0
+      this.wake()
+    })
+  }
+
+  async #connect(broker: BrokerFetches<K, V>): Promise<void> {
+    const { cluster, signal } = this.#options
+    try {
+      await cluster.connection(broker.nodeId, 'fetch', signal)
+    } catch (error) {
+      this.#failed(broker, error as Error)
+    }
+  }
+
+  /** Never rejects. */
+  async #fetch(broker: BrokerFetches<K, V>, plan: Plan<K, V>, connection: BrokerConnection): Promise<void> {
+    const { settings } = this.#options
+    try {
+      const maxBytes = this.#room(plan.wanted.length)
+      broker.reservedBytes = Math.min(maxBytes, plan.wanted.length * settings.maxPartitionFetchBytes)
+      const partitions = inTurn(plan.wanted, this.#turn++).map((partition) => this.#described(partition))
+      const usesTopicIds =
+        connection.versionOf(Fetch) >= FIRST_VERSION_WITH_IDS &&
+        partitions.every(({ topicId }) => topicId !== ZERO_UUID)
+      const version = versionFor(connection, usesTopicIds)
+      broker.asked = new Map(
+        plan.wanted.map((of) => [
+          nameOf(of.partition, usesTopicIds ? (of.topicId ?? '') : of.topic),
+          { of, generation: of.generation, fetchOffset: of.fetchPlace.offset },
+        ]),
+      )
+      const request = fetchRequest(
+        broker.session.request(partitions, usesTopicIds),
+        {
+          maxWaitMs: plan.leavesOut ? 0 : settings.fetchMaxWaitMs,
+          minBytes: plan.leavesOut ? 0 : settings.fetchMinBytes,
+          maxBytes,
+          isolationLevel: settings.isolationLevel,
+          rackId: settings.clientRack,
+        },
+        version,
+      )
+      const frame = await connection.exchange(Fetch, request, { version })
+      try {
+        const isEmpty = this.#answered(broker, decode(frame.bytes, version), usesTopicIds)
+        broker.quietUntilMs = plan.leavesOut && isEmpty ? this.#nowMs() + settings.fetchMaxWaitMs : 0
+      } finally {
+        frame.release()
+      }
+    } catch (error) {
+      broker.session.failed()
+      const isUseless =
+        error instanceof KafkaError &&
+        (error.code === ErrorCode.REQUEST_TIMED_OUT || error.code === ErrorCode.CORRUPT_MESSAGE)
+      if (isUseless) void connection[Symbol.asyncDispose]()
+      this.#failed(broker, error as Error)
+    }
+  }
+
+  /** Bytes an answer may have: what is free, but always enough for one partition, or nothing would move. */
+  #room(partitions: number): number {
+    const { fetchMaxBytes, maxPartitionFetchBytes } = this.#options.settings
+    let free = fetchMaxBytes - this.bufferedBytes
+    for (const { reservedBytes } of this.#brokers.values()) free -= reservedBytes
+    return Math.min(fetchMaxBytes, Math.max(free, Math.min(partitions, 1) * maxPartitionFetchBytes))
+  }
+
+  #described({ topic, topicId, partition, fetchPlace, leader }: AssignedPartition<K, V>): SessionPartition {
+    return {
+      topic,
+      topicId: topicId ?? ZERO_UUID,
+      partition,
+      fetchOffset: fetchPlace.offset,
+      leaderEpoch: leader.epoch,
+      maxBytes: this.#options.settings.maxPartitionFetchBytes,
+    }
+  }
+
+  /** Whether it brought nothing. */
+  #answered(broker: BrokerFetches<K, V>, answer: FetchAnswer, usesTopicIds: boolean): boolean {
+    const { cluster, signal, onRecords } = this.#options
+    cluster.throttle(broker.nodeId, 'fetch', answer.throttleTimeMs)
+    if (signal.aborted) return true
+    if (!broker.session.answered(answer)) {
+      if (answer.errorCode === ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR) cluster.metadata.refreshSoon()
+      // A session that the broker has dropped for others is no failure, unless it happens again and again.
+      if (broker.failures++ > 0) this.#backOff(broker)
+      return true
+    }
+    broker.failures = 0
+    let isEmpty = true
+    const moved: { asked: AskedPartition<K, V>; answer: PartitionAnswer }[] = []
+    for (const { topic, topicId, partitions } of answer.responses) {
+      for (const partition of partitions) {
+        const asked = broker.asked.get(nameOf(partition.partitionIndex, usesTopicIds ? topicId : topic))
+        if (asked === undefined || !isCurrent(asked)) continue
+        if (partition.errorCode === ErrorCode.NONE) {
+          if (this.#received(asked, partition)) isEmpty = false
+        } else {
+          this.#refused(broker, asked, partition.errorCode)
+          if (partition.currentLeader.leaderId >= 0) moved.push({ asked, answer: partition })
+        }
+      }
+    }
+    const endpoints = answer.nodeEndpoints.map(({ nodeId, host, port, rack }) => ({ id: nodeId, host, port, rack }))
+    for (const { asked, answer: partition } of moved)
+      cluster.metadata.leaderMoved(
+        { topic: asked.of.topic, partition: asked.of.partition, ...partition.currentLeader },
+        endpoints,
+      )
+    onRecords()
+    return isEmpty
+  }
+
+  /** Whether there are records. */
+  #received({ of, fetchOffset }: AskedPartition<K, V>, answer: PartitionAnswer): boolean {
+    const { settings, codecs, cluster, onRecords, onDiverged, onError } = this.#options
+    of.failures = 0
+    if (answer.highWatermark >= 0n) of.highWatermark = answer.highWatermark
+    if (answer.lastStableOffset >= 0n) of.lastStableOffset = answer.lastStableOffset
+    if (answer.logStartOffset >= 0n) of.logStartOffset = answer.logStartOffset
+    if (answer.divergingEpoch.endOffset >= 0n) {
+      onDiverged(of, { leaderEpoch: answer.divergingEpoch.epoch, endOffset: answer.divergingEpoch.endOffset })
+      return false
+    }
+    if (answer.preferredReadReplica >= 0) {
+      of.preferredReplica = answer.preferredReadReplica
+      of.preferredUntilMs = this.#nowMs() + cluster.settings.metadataMaxAgeMs
+    }
+    if (answer.records === null || answer.records.length === 0) return false
+    try {
+      of.received(
+        new FetchedPart({
+          // A copy of its own, so that a record kept keeps no more than this, and the frame can be used again.
+          bytes: Buffer.from(answer.records),
+          fetchOffset,
+          isolationLevel: settings.isolationLevel,
+          abortedTransactions: answer.abortedTransactions,
+          checkCrcs: settings.checkCrcs,
+          codecs,
+          onUnpacked: onRecords,
+        }),
+      )
+    } catch (error) {
+      this.#postpone(of)
+      onError(unreadable(of, error as Error))
+      return false
+    }
+    return true
+  }
+
+  #refused(broker: BrokerFetches<K, V>, { of, fetchOffset }: AskedPartition<K, V>, code: number): void {
+    const { cluster, onError, onOutOfRange } = this.#options
+    const place = `${of.topic}-${of.partition} at offset ${fetchOffset}`
+    this.#postpone(of)
+    switch (code) {
+      case ErrorCode.OFFSET_OUT_OF_RANGE:
+        if (broker.nodeId !== of.leader.id) {
+          // A follower may lag behind, or have a log of another length: the leader knows.
+          of.preferredReplica = -1
+          of.retryAtMs = 0
+        } else if (!of.hasRecords) onOutOfRange(of)
+        return
+      case ErrorCode.TOPIC_AUTHORIZATION_FAILED:
+        onError(new KafkaError(code, `this client may not read ${of.topic}; it needs the operation Read on the topic`))
+        return
+      case ErrorCode.UNKNOWN_LEADER_EPOCH:
+      case ErrorCode.UNKNOWN_SERVER_ERROR:
+        return
+      case ErrorCode.NOT_LEADER_OR_FOLLOWER:
+      case ErrorCode.REPLICA_NOT_AVAILABLE:
+      case ErrorCode.KAFKA_STORAGE_ERROR:
+      case ErrorCode.FENCED_LEADER_EPOCH:
+      case ErrorCode.OFFSET_NOT_AVAILABLE:
+      case ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+      case ErrorCode.UNKNOWN_TOPIC_ID:
+      case ErrorCode.INCONSISTENT_TOPIC_ID:
+        of.preferredReplica = -1
+        cluster.metadata.refreshSoon()
+        return
+    }
+    onError(new KafkaError(code, `the broker cannot read ${place}: ${errorName(code)}`))
+  }
+
+  #failed(broker: BrokerFetches<K, V>, error: Error): void {
+    const { signal, cluster, onError } = this.#options
+    if (signal.aborted) return
+    for (const { of } of broker.asked.values()) of.preferredReplica = -1
+    broker.failures++
+    this.#backOff(broker)
+    cluster.metadata.refreshSoon()
+    if (!(error instanceof KafkaError) || !(error.retriable || error.code === ErrorCode.CORRUPT_MESSAGE)) onError(error)
+  }
+
+  #backOff(broker: BrokerFetches<K, V>): void {
+    broker.notBeforeMs = this.#nowMs() + this.#pauseMs(broker.failures)
+    this.#wakeAt(broker.notBeforeMs)
+  }
+
+  #postpone(partition: AssignedPartition<K, V>): void {
+    partition.failures++
+    partition.retryAtMs = this.#nowMs() + this.#pauseMs(partition.failures)
+  }
+
+  #pauseMs(failures: number): number {
+    const { retryBackoffMs, retryBackoffMaxMs } = this.#options.settings
+    const { random } = this.#options.cluster.world
+    return backoffMs(Math.max(1, failures), { initialMs: retryBackoffMs, maxMs: retryBackoffMaxMs, random })
+  }
+
+  #wakeAt(atMs: number): void {
+    if (atMs >= this.#timerAtMs) return
+    this.#timer?.cancel()
+    this.#timerAtMs = atMs
+    this.#timer = this.#options.cluster.world.clock.after(Math.max(0, atMs - this.#nowMs()), () => {
+      this.#timerAtMs = Infinity
+      this.wake()
+    })
+  }
+
+  #broker(nodeId: number): BrokerFetches<K, V> {
+    let broker = this.#brokers.get(nodeId)
+    if (broker === undefined) this.#brokers.set(nodeId, (broker = new BrokerFetches(nodeId)))
+    return broker
+  }
+
+  #nowMs(): number {
+    return this.#options.cluster.world.clock.monotonicMs()
+  }
+}
+
+/** What to say of a batch that cannot be read. */
+export function unreadable({ topic, partition, position }: AssignedPartition<unknown, unknown>, error: Error): Error {
+  if (!(error instanceof KafkaError)) return error
+  return new KafkaError(
+    error.code,
+    `${topic}-${partition} cannot be read at offset ${position?.offset}: ${error.message}. Seek past it to go on without it`,
+    { cause: error },
+  )
+}
+
+function isCurrent<K, V>({ of, generation, fetchOffset }: AskedPartition<K, V>): boolean {
+  return !of.isGone && of.generation === generation && of.phase === 'reading' && of.fetchPlace.offset === fetchOffset
+}
+
+function versionFor(connection: BrokerConnection, usesTopicIds: boolean): number {
+  const newest = connection.versionOf(Fetch)
+  return usesTopicIds ? newest : Math.min(newest, FIRST_VERSION_WITH_IDS - 1)
+}
+
+function decode(bytes: Uint8Array, version: number): FetchAnswer {
+  const reader = new Reader(bytes)
+  try {
+    readResponseHeader(reader, Fetch, version)
+    return Fetch.response.decode(reader, version)
+  } catch (error) {
+    throw new KafkaError(
+      ErrorCode.CORRUPT_MESSAGE,
+      `the answer to Fetch version ${version} cannot be read: ${(error as Error).message}`,
+      { cause: error },
+    )
+  }
+}
+
+function nameOf(partition: number, topicOrId: string): string {
+  return `${partition} ${topicOrId}`
+}
+
+/** The first of a request are served first. */
+function inTurn<T>(list: readonly T[], turn: number): T[] {
+  const first = turn % list.length
+  return [...list.slice(first), ...list.slice(0, first)]
+}
+
+function noop(): void {}

@@ -1,0 +1,161 @@
+/**
+ * The consumer's side of its group: what happens to positions, records and commits when partitions come and go. Each change happens while nothing is
+ * given out, and when nothing that it takes away is in the application's hands.
+ */
+import type { Cluster } from '../cluster/cluster.ts'
+import { channels } from '../observe/channels.ts'
+import type { TopicPartition } from '../record.ts'
+import type { Commits } from './commits/commits.ts'
+import type { MembershipOwner, Subscription } from './membership.ts'
+import type { ConsumerSettings } from './options.ts'
+import type { Assignment } from './positions/assignment.ts'
+import type { PartitionSource } from './reading/partition-source.ts'
+import type { RebalanceListener } from './rebalance-listener.ts'
+
+export interface RebalancesOptions<K, V> {
+  readonly cluster: Cluster
+  readonly settings: ConsumerSettings
+  readonly assignment: Assignment<K, V>
+  readonly source: PartitionSource<K, V>
+  /** Null without automatic commits. */
+  readonly automaticCommits: Commits<K, V> | null
+  readonly subscription: () => Subscription
+  readonly listener: () => RebalanceListener | null
+  /** Makes partitions ours, withheld from reading as yet. */
+  readonly add: (partitions: readonly TopicPartition[]) => void
+  /** Partitions may be read. */
+  readonly onReadable: () => void
+  readonly onTrouble: (error: Error) => void
+  readonly onFailure: (error: Error) => void
+}
+
+type Event = 'assigned' | 'revoked' | 'lost'
+
+export class Rebalances<K, V> implements MembershipOwner {
+  readonly #options: RebalancesOptions<K, V>
+  /** Set while the consumer closes: how long what is in hand may take. */
+  #patience: { readonly loopMs: number; readonly handlerMs: number } | null = null
+
+  constructor(options: RebalancesOptions<K, V>) {
+    this.#options = options
+  }
+
+  get subscription(): Subscription {
+    return this.#options.subscription()
+  }
+
+  /** From now on what is in hand is not waited for longer than this. */
+  hurry(loopMs: number, handlerMs: number): void {
+    this.#patience = { loopMs, handlerMs }
+  }
+
+  /** Back to waiting as long as it takes. */
+  calmDown(): void {
+    this.#patience = null
+  }
+
+  /** Partitions by `assign` are given up: as `revoked`, without telling the listener. */
+  async dismissed(partitions: readonly TopicPartition[]): Promise<void> {
+    await this.#giveUp(partitions, 'dismissed')
+  }
+
+  async revoked(partitions: readonly TopicPartition[]): Promise<void> {
+    await this.#giveUp(partitions, 'revoked')
+  }
+
+  async lost(partitions: readonly TopicPartition[]): Promise<void> {
+    await this.#giveUp(partitions, 'lost')
+  }
+
+  async assigned(partitions: readonly TopicPartition[]): Promise<void> {
+    if (partitions.length === 0) return
+    const { source, assignment, add, listener, onReadable } = this.#options
+    await this.#outOfHands([], false)
+    await source.withGateClosed(async () => {
+      add(partitions)
+      await this.#call(() => listener()?.onAssigned?.(partitions))
+      this.#publish('assigned', partitions)
+      for (const partition of partitions) {
+        const found = assignment.get(partition)
+        if (found !== undefined) found.isWithheld = false
+      }
+    })
+    onReadable()
+  }
+
+  troubled(error: Error): void {
+    this.#options.onTrouble(error)
+  }
+
+  failed(error: Error): void {
+    this.#options.onFailure(error)
+  }
+
+  async #giveUp(partitions: readonly TopicPartition[], event: 'revoked' | 'lost' | 'dismissed'): Promise<void> {
+    if (partitions.length === 0) return
+    const { source, assignment, automaticCommits, settings, listener } = this.#options
+    for (const partition of partitions) {
+      const found = assignment.get(partition)
+      if (found !== undefined) found.isWithheld = true
+    }
+    await this.#outOfHands(partitions, event === 'lost')
+    await source.withGateClosed(async () => {
+      if (event !== 'lost') {
+        const timeoutMs = Math.min(
+          settings.maxPollIntervalMs,
+          settings.defaultApiTimeoutMs,
+          this.#patience?.handlerMs ?? Infinity,
+        )
+        await automaticCommits?.commitBeforeLeaving(partitions, { timeoutMs })
+      }
+      if (event !== 'dismissed') {
+        const told = listener()
+        const isLost = event === 'lost' && told?.onLost !== undefined
+        await this.#call(() => (isLost ? told.onLost?.(partitions) : told?.onRevoked?.(partitions)))
+        this.#publish(event, partitions)
+      }
+      for (const partition of partitions) {
+        const found = assignment.get(partition)
+        if (found !== undefined) assignment.remove(found)
+      }
+    })
+  }
+
+  /** Resolves when the application has nothing of them any more; a loop, when it has nothing at all. At the latest after maxPollIntervalMs. */
+  async #outOfHands(partitions: readonly TopicPartition[], isLost: boolean): Promise<void> {
+    const { source, cluster, settings } = this.#options
+    const { reader } = source
+    if (reader === null) return
+    const isLoop = reader.succeeded !== undefined
+    if (partitions.length === 0 && !isLoop) return
+    const patience = this.#patience
+    // A loop that was left does not ask for more.
+    if (patience !== null && source.isLeft) return
+    const timeoutMs = patience === null ? settings.maxPollIntervalMs : isLoop ? patience.loopMs : patience.handlerMs
+    const { promise: timeout, resolve } = Promise.withResolvers<void>()
+    const timer = cluster.world.clock.after(timeoutMs, resolve)
+    try {
+      await Promise.race([isLost ? reader.lost(partitions) : reader.revoked(partitions), timeout])
+    } catch (error) {
+      this.#options.onTrouble(error as Error)
+    } finally {
+      timer.cancel()
+    }
+  }
+
+  /** A listener that throws ends the consumer, as its own state may be anything then. */
+  async #call(listener: () => void | Promise<void>): Promise<void> {
+    try {
+      await listener()
+    } catch (error) {
+      this.#options.onFailure(error as Error)
+    }
+  }
+
+  #publish(event: Event, partitions: readonly TopicPartition[]): void {
+    const { settings, cluster } = this.#options
+    if (!channels.rebalance.hasSubscribers || settings.groupId === null) return
+    const { clientId } = cluster.settings
+    channels.rebalance.publish({ clientId, groupId: settings.groupId, event, partitions })
+  }
+}
