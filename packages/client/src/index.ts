@@ -5,12 +5,17 @@ export type { Logger, LogFields } from '@millrace/runtime'
 export type { KafkaOptions } from './config/client-options.ts'
 export type { TlsOptions } from './config/security-options.ts'
 export { Kafka } from './kafka.ts'
+export type { ProducerInterceptor } from './producer/interceptor.ts'
+export type { ProducerOptions } from './producer/options.ts'
+export type { Partitioner, PartitionerInput } from './producer/partitioner.ts'
+export type { GroupMetadata, PartitionDescription, Producer, SendOptions, Transaction } from './producer/producer.ts'
 export type {
   ConsumerRecord,
   ProducerRecord,
   RecordHeader,
   RecordHeadersInput,
   RecordMetadata,
+  TopiclessRecord,
   TopicPartition,
   TopicPartitionOffset,
 } from './record.ts'

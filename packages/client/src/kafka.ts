@@ -7,6 +7,10 @@ import { CONSUMER_METRICS, openConsumer } from './consumer/open-consumer.ts'
 import { consumerOptions, type ConsumerOptions } from './consumer/options.ts'
 import { sameLoopHost } from './groups/heartbeats/same-loop-host.ts'
 import { ThreadHost } from './groups/heartbeats/thread-host.ts'
+import { openProducer, type Unserialized } from './producer/open-producer.ts'
+import type { ProducerOptions } from './producer/options.ts'
+import type { Producer } from './producer/producer.ts'
+import type { ProducerRecord, TopiclessRecord } from './record.ts'
 import { realWorld, type World } from './world.ts'
 
 export class Kafka {
@@ -20,13 +24,28 @@ export class Kafka {
     this.contexts = new ClientContexts(options, world ?? realWorld(), heartbeats)
   }
 
+  /** @throws TypeError for options that are unknown or wrong. */
+  admin(options: AdminOptions = {}): Admin {
+    return openAdmin(this.contexts.open(adminOptions, options, 'kafka.admin()', ADMIN_METRICS))
+  }
+
   /** Keys and values are bytes unless serdes say otherwise. @throws TypeError for options that are unknown or wrong. */
   consumer<K = Uint8Array, V = Uint8Array>(options: ConsumerOptions<K, V> = {}): Consumer<K, V> {
     return openConsumer(this.contexts.open(consumerOptions, options, 'kafka.consumer()', CONSUMER_METRICS))
   }
 
-  /** @throws TypeError for options that are unknown or wrong. */
-  admin(options: AdminOptions = {}): Admin {
-    return openAdmin(this.contexts.open(adminOptions, options, 'kafka.admin()', ADMIN_METRICS))
+  /**
+   * A producer; it connects when something is sent. Types of keys and values follow from the serializers `key` and `value`; without them they
+   * are bytes or texts. With the option `topic` records need not name one.
+   * @throws TypeError for options that are unknown, wrong, or contradict each other.
+   */
+  producer<K = Unserialized, V = Unserialized>(
+    options: ProducerOptions<K, V> & { readonly topic: string },
+  ): Producer<TopiclessRecord<K, V>>
+  producer<K = Unserialized, V = Unserialized>(options?: ProducerOptions<K, V>): Producer<ProducerRecord<K, V>>
+  producer<K, V>(
+    options: ProducerOptions<K, V> = {},
+  ): Producer<ProducerRecord<K, V>> & Producer<TopiclessRecord<K, V>> {
+    return openProducer(this.contexts, options)
   }
 }

@@ -2,7 +2,7 @@
 
 import { ApiVersions, ErrorCode, KafkaError } from '@millrace/protocol'
 import type { Response } from '@millrace/protocol'
-import { BufferPool, silentLogger } from '@millrace/runtime'
+import { silentLogger } from '@millrace/runtime'
 import type {
   Address,
   Clock,
@@ -12,10 +12,11 @@ import type {
   Transport,
   TransportConnection,
 } from '@millrace/runtime'
+import { answerMemory } from './answer-memory.ts'
 import { BrokerConnection } from './broker-connection.ts'
 import type { ConnectionObserver } from './connection-observer.ts'
 import { connectFailure, nameOf, networkFailure } from './failures.ts'
-import { ReceiveMemory } from './receive-memory.ts'
+import type { ReceiveMemory } from './receive-memory.ts'
 import { authenticate } from './sasl/authenticate.ts'
 import { beginExchange } from './sasl/begin-exchange.ts'
 import type { SaslCredentials } from './sasl/credentials.ts'
@@ -25,7 +26,6 @@ import { VersionRanges } from './version-ranges.ts'
 const DEFAULT_TIMEOUT_MS = 30_000
 const DEFAULT_MAX_FRAME_BYTES = 512 * 1024 * 1024
 const DEFAULT_MAX_IN_FLIGHT = 1000
-const KEPT_BYTES = 4 * 1024 * 1024
 
 export interface ConnectToBrokerOptions {
   readonly clock: Clock
@@ -114,7 +114,7 @@ async function connect(
     clock,
     logger,
     clientId,
-    memory: options.memory ?? ownMemory(clock, logger),
+    memory: options.memory ?? answerMemory(clock, logger),
     requestTimeoutMs: options.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS,
     maxFrameBytes: options.maxFrameBytes ?? DEFAULT_MAX_FRAME_BYTES,
     maxInFlight: options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT,
@@ -170,10 +170,7 @@ async function agreeOnVersions(
   if (response.errorCode !== ErrorCode.NONE) {
     throw new KafkaError(response.errorCode, `the broker refused ApiVersions with error ${response.errorCode}`)
   }
-  broker.useVersions(new VersionRanges(response.apiKeys))
-}
-
-function ownMemory(clock: Clock, logger: Logger): ReceiveMemory {
-  const pool = new BufferPool({ maxKeptBytes: KEPT_BYTES })
-  return new ReceiveMemory({ pool, clock, logger, limitBytes: Number.MAX_SAFE_INTEGER })
+  const { apiKeys, finalizedFeaturesEpoch: epoch, finalizedFeatures } = response
+  const levels = new Map(finalizedFeatures.map(({ name, maxVersionLevel }) => [name, maxVersionLevel]))
+  broker.useVersions(new VersionRanges(apiKeys, { epoch, levels }))
 }

@@ -1,3 +1,4 @@
+export { answerMemory } from './answer-memory.ts'
 export { BrokerConnection } from './broker-connection.ts'
 export type { SendOptions } from './broker-connection.ts'
 export type { ConnectionObserver, EndedRequest } from './connection-observer.ts'
@@ -21,4 +22,5 @@ export type {
   SaslCredentials,
   ScramCredentials,
 } from './sasl/credentials.ts'
-export { VersionRanges } from './version-ranges.ts'
+export { noFeatures, VersionRanges } from './version-ranges.ts'
+export type { FinalizedFeatures } from './version-ranges.ts'

@@ -194,7 +194,7 @@ export class ReceiveMemory {
   }
 
   #fits(bytes: number): boolean {
-    return this.usedBytes + BufferPool.sizeFor(bytes) <= this.#limitBytes
+    return this.usedBytes + this.#pool.sizeFor(bytes) <= this.#limitBytes
   }
 
   #hold(frame: LargeFrame): void {

@@ -1,7 +1,17 @@
 import { ApiVersions, ErrorCode, KafkaError } from '@millrace/protocol'
 import type { Api, Response } from '@millrace/protocol'
 
-/** The versions of each API that a broker serves, as it tells in answer to ApiVersions. */
+/** What the cluster has agreed to do, as of `epoch` (KIP-584). */
+export interface FinalizedFeatures {
+  /** -1n: the broker did not tell. */
+  readonly epoch: bigint
+  /** By the names of features, as `transaction.version`. One that is missing is at 0. */
+  readonly levels: ReadonlyMap<string, number>
+}
+
+export const noFeatures: FinalizedFeatures = { epoch: -1n, levels: new Map() }
+
+/** The versions of each API that a broker serves, and the features of its cluster, as it tells in answer to ApiVersions. */
 export class VersionRanges {
   /** Before asking: every broker answers ApiVersions, though maybe not in the version asked. */
   static readonly onlyApiVersions = new VersionRanges([
@@ -10,7 +20,10 @@ export class VersionRanges {
 
   readonly #ranges = new Map<number, readonly [oldest: number, newest: number]>()
 
-  constructor(apiKeys: Response<typeof ApiVersions>['apiKeys']) {
+  readonly features: FinalizedFeatures
+
+  constructor(apiKeys: Response<typeof ApiVersions>['apiKeys'], features = noFeatures) {
+    this.features = features
     for (const { apiKey, minVersion, maxVersion } of apiKeys) this.#ranges.set(apiKey, [minVersion, maxVersion])
   }
 

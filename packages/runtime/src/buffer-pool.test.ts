@@ -12,8 +12,18 @@ test('a buffer has the smallest power of two that fits', () => {
     [65_537, 131_072],
   ] as const) {
     assert.equal(pool.acquire(wanted).length, got)
-    assert.equal(BufferPool.sizeFor(wanted), got)
+    assert.equal(pool.sizeFor(wanted), got)
   }
+})
+
+test('what is larger than the largest of the pool is allocated to size, and not kept', () => {
+  const pool = new BufferPool({ maxKeptBytes: 1 << 20, largestBytes: 65_536 })
+  assert.equal(pool.acquire(65_536).length, 65_536)
+  const large = pool.acquire(65_537)
+  assert.equal(large.length, 65_537)
+  assert.equal(pool.sizeFor(65_537), 65_537)
+  pool.release(large)
+  assert.equal(pool.keptBytes, 0)
 })
 
 test('a released buffer is used again, the last released first', () => {

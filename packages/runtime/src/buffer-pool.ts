@@ -9,12 +9,13 @@
 import { strict as assert } from 'node:assert'
 
 const SMALLEST_LOG2 = 10
-/** What is larger is allocated to size and never kept. */
 const LARGEST_LOG2 = 30
 
 export interface BufferPoolOptions {
   /** Bound on the bytes lying unused in the pool; above it those that lie there longest go to the garbage collector. */
   readonly maxKeptBytes: number
+  /** What is larger is allocated to size and never kept: for those who give away what they acquire. Default and most: 1 GiB. */
+  readonly largestBytes?: number
 }
 
 export class BufferPool {
@@ -25,10 +26,12 @@ export class BufferPool {
   /** Those of all lists, the first released first. */
   readonly #inPool = new Set<Uint8Array>()
   readonly #maxKeptBytes: number
+  readonly #largestLog2: number
   #keptBytes = 0
 
   constructor(options: BufferPoolOptions) {
     this.#maxKeptBytes = options.maxKeptBytes
+    this.#largestLog2 = Math.min(LARGEST_LOG2, log2For(options.largestBytes ?? 2 ** LARGEST_LOG2))
     for (let log2 = 0; log2 <= LARGEST_LOG2; log2++) {
       this.#free.push([])
       this.#leastUnused.push(0)
@@ -41,15 +44,15 @@ export class BufferPool {
   }
 
   /** The length of the buffer `acquire(minBytes)` returns. */
-  static sizeFor(minBytes: number): number {
+  sizeFor(minBytes: number): number {
     const log2 = log2For(minBytes)
-    return log2 > LARGEST_LOG2 ? minBytes : 2 ** log2
+    return log2 > this.#largestLog2 ? minBytes : 2 ** log2
   }
 
-  /** A buffer of the smallest power of two ≥ `minBytes` and ≥ 1 KiB (exactly `minBytes` above 1 GiB), with arbitrary content. */
+  /** A buffer of the smallest power of two ≥ `minBytes` and ≥ 1 KiB (exactly `minBytes` above `largestBytes`), with arbitrary content. */
   acquire(minBytes: number): Uint8Array {
     const log2 = log2For(minBytes)
-    if (log2 > LARGEST_LOG2) return allocate(minBytes)
+    if (log2 > this.#largestLog2) return allocate(minBytes)
     const free = this.#free[log2]!
     const buffer = free.pop()
     if (buffer === undefined) return allocate(2 ** log2)
@@ -63,7 +66,7 @@ export class BufferPool {
   release(buffer: Uint8Array): void {
     const size = buffer.length
     const log2 = log2For(size)
-    if (log2 > LARGEST_LOG2) return
+    if (log2 > this.#largestLog2) return
     assert(size === 2 ** log2, `a buffer of ${size} bytes is not from the pool`)
     assert(!this.#inPool.has(buffer), `a buffer of ${size} bytes was released twice`)
     if (size > this.#maxKeptBytes) return

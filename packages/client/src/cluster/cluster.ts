@@ -2,7 +2,7 @@
  * What a client's parts send requests through: it knows which broker a request is for, has a connection to it, and a version both
  * understand. One per client; nothing here knows producers or consumers.
  */
-import type { BrokerConnection } from '@millrace/network'
+import type { BrokerConnection, FinalizedFeatures } from '@millrace/network'
 import {
   ErrorCode,
   FindCoordinator,
@@ -89,6 +89,11 @@ export class Cluster implements AsyncDisposable {
   /** Aborted when the client closes. */
   get signal(): AbortSignal {
     return this.#closing.signal
+  }
+
+  /** What the cluster has agreed to do, as far as brokers connected to have told. */
+  get features(): FinalizedFeatures {
+    return this.#connections.features
   }
 
   /**

@@ -1,5 +1,12 @@
 /** The open connections of a client: one per address and lane, opened when asked for, dropped when idle, with pauses for hosts that refuse. */
-import { connectToBroker, type BrokerConnection, type ConnectToBrokerOptions } from '@millrace/network'
+import {
+  answerMemory,
+  connectToBroker,
+  noFeatures,
+  type BrokerConnection,
+  type ConnectToBrokerOptions,
+  type ReceiveMemory,
+} from '@millrace/network'
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { Address, Logger, Timer } from '@millrace/runtime'
 import type { Traffic } from '../observe/traffic.ts'
@@ -18,7 +25,7 @@ export interface ConnectionsOptions {
   /** -1: never. */
   readonly connectionsMaxIdleMs: number
   /** What every connection is made with. */
-  readonly connect: Omit<ConnectToBrokerOptions, 'clock' | 'logger' | 'connectTimeoutMs' | 'observer'>
+  readonly connect: Omit<ConnectToBrokerOptions, 'clock' | 'logger' | 'connectTimeoutMs' | 'memory' | 'observer'>
 }
 
 /** The place of one connection. `opening` is set while one is being made, `connection` while one is open. */
@@ -37,12 +44,16 @@ interface Slot {
 
 export class Connections implements AsyncDisposable {
   readonly #options: ConnectionsOptions
+  readonly #memory: ReceiveMemory
   readonly #slots = new Map<string, Slot>()
   readonly #closing = new AbortController()
   #sweep: Timer | null = null
+  /** The newest that a broker told of when it was connected to. */
+  features = noFeatures
 
   constructor(options: ConnectionsOptions) {
     this.#options = options
+    this.#memory = answerMemory(options.world.clock, options.logger)
   }
 
   /**
@@ -141,12 +152,14 @@ export class Connections implements AsyncDisposable {
         ...connect,
         clock: world.clock,
         logger,
+        memory: this.#memory,
         connectTimeoutMs: this.#setupTimeoutMs(slot),
         observer: traffic.observer(slot.address),
         signal: this.#closing.signal,
       })
       slot.failures = 0
       slot.connection = connection
+      if (connection.versions.features.epoch > this.features.epoch) this.features = connection.versions.features
       slot.lastUsedMs = world.clock.monotonicMs()
       traffic.opened(slot.address)
       void connection.closed.then(() => this.#lost(slot, connection))

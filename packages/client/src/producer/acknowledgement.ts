@@ -1,0 +1,89 @@
+/**
+ * Who is to be told what became of records. A record in a batch is known by its receiver and a slot of it, a number: so `sendAll` costs one
+ * receiver for all its records, and no record has a closure of its own.
+ */
+import type { RecordMetadata } from '../record.ts'
+
+export interface Receiver {
+  /** False: metadata are not made for it. */
+  readonly wantsMetadata: boolean
+  delivered(slot: number, metadata: RecordMetadata): void
+  failed(slot: number, error: Error): void
+}
+
+/** Of `send`. */
+export class SingleSend implements Receiver {
+  readonly wantsMetadata = true
+  readonly promise: Promise<RecordMetadata>
+  #resolve!: (metadata: RecordMetadata) => void
+  #reject!: (error: Error) => void
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+  }
+
+  delivered(_slot: number, metadata: RecordMetadata): void {
+    this.#resolve(metadata)
+  }
+
+  failed(_slot: number, error: Error): void {
+    this.#reject(error)
+  }
+}
+
+/** Of `sendAll`: a slot per record. Settled when all are, by the first failure if there was one. */
+export class ArraySend implements Receiver {
+  readonly wantsMetadata = true
+  readonly promise: Promise<readonly RecordMetadata[]>
+  readonly #metadata: RecordMetadata[] = []
+  #left: number
+  #error: Error | null = null
+  #resolve!: (metadata: readonly RecordMetadata[]) => void
+  #reject!: (error: Error) => void
+
+  constructor(recordsCount: number) {
+    // Slots are filled in any order.
+    this.#metadata.length = recordsCount
+    this.#left = recordsCount
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    if (recordsCount === 0) this.#resolve(this.#metadata)
+  }
+
+  delivered(slot: number, metadata: RecordMetadata): void {
+    this.#metadata[slot] = metadata
+    this.#settleOne()
+  }
+
+  failed(_slot: number, error: Error): void {
+    this.#error ??= error
+    this.#settleOne()
+  }
+
+  #settleOne(): void {
+    if (--this.#left > 0) return
+    if (this.#error === null) this.#resolve(this.#metadata)
+    else this.#reject(this.#error)
+  }
+}
+
+/** Of `sendAndForget`. */
+export class ForgottenSend implements Receiver {
+  readonly wantsMetadata = false
+  readonly #onError: (error: Error) => void
+
+  constructor(onError: (error: Error) => void) {
+    this.#onError = onError
+  }
+
+  delivered(): void {}
+
+  failed(_slot: number, error: Error): void {
+    this.#onError(error)
+  }
+}

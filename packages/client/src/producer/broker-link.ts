@@ -1,0 +1,26 @@
+/** What the sender keeps of one broker. */
+import type { PartitionQueue } from './partition-queue.ts'
+
+export class BrokerLink {
+  readonly nodeId: number
+  /** Queues of partitions it leads that have something which may go, found anew in each pass. */
+  readonly candidates: PartitionQueue[] = []
+  /** One of them has something that has waited long enough. */
+  isReady = false
+  isConnecting = false
+  /** Requests without answer. */
+  inFlight = 0
+  /** Where among the candidates the next request begins, so that each gets its turn. */
+  nextStart = 0
+  /** On the monotonic clock: since when it takes nothing though there is something; null while it does. */
+  stalledSinceMs: number | null = null
+
+  constructor(nodeId: number) {
+    this.nodeId = nodeId
+  }
+
+  reset(): void {
+    this.candidates.length = 0
+    this.isReady = false
+  }
+}

@@ -1,0 +1,607 @@
+/**
+ * Sends batches to the leaders of their partitions and draws conclusions from the answers. Runs in passes: something has happened (a record, an
+ * answer, a timer, new metadata), so at the end of the turn everything that can go now goes. Source of the rules: Kafka's Sender.
+ */
+import type { BrokerConnection } from '@millrace/network'
+import {
+  CODEC_WORKER_FROM_BYTES,
+  CodecWorker,
+  compress,
+  ErrorCode,
+  errorName,
+  InitProducerId,
+  isRetriable,
+  KafkaError,
+  Produce,
+  type RequestInput,
+  type Response,
+} from '@millrace/protocol'
+import type { Logger, Timer } from '@millrace/runtime'
+import { backoffMs } from '../cluster/backoff.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { Accumulator } from './accumulator.ts'
+import { BrokerLink } from './broker-link.ts'
+import type { ProducerConfiguration } from './configuration.ts'
+import type { PartitionQueue } from './partition-queue.ts'
+import { matchAnswer, produceRequest, produceVersion, type PartitionAnswer } from './produce-exchange.ts'
+import { expired, type ProducerBatch } from './producer-batch.ts'
+import type { ProducerIdentity } from './producer-identity.ts'
+import type { ProducerMetrics } from './producer-metrics.ts'
+import { refusal, refusedRecords } from './refusal.ts'
+
+const LANE = 'requests'
+
+/** Errors after which the metadata are to be asked for again. */
+const staleMetadata = new Set<number>([
+  ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+  ErrorCode.LEADER_NOT_AVAILABLE,
+  ErrorCode.NOT_LEADER_OR_FOLLOWER,
+  ErrorCode.REPLICA_NOT_AVAILABLE,
+  ErrorCode.NETWORK_EXCEPTION,
+  ErrorCode.KAFKA_STORAGE_ERROR,
+  ErrorCode.LISTENER_NOT_FOUND,
+  ErrorCode.FENCED_LEADER_EPOCH,
+  ErrorCode.UNKNOWN_LEADER_EPOCH,
+  ErrorCode.UNKNOWN_TOPIC_ID,
+  ErrorCode.INCONSISTENT_TOPIC_ID,
+])
+
+/** What the sender has to know of the transaction under way. */
+export interface SenderTransactions {
+  readonly transactionalId: string
+  /** By the protocol of `transaction.version` 2. */
+  readonly isVersion2: boolean
+  /** Everything fails with it. */
+  readonly fatalError: Error | null
+  /** What was not sent yet fails with it: the transaction is to be aborted. */
+  readonly abortError: Error | null
+  /** It is being committed or aborted: nothing lingers. */
+  readonly isCompleting: boolean
+  /** Whether records of the partition may go out, as it is part of the transaction. */
+  includes(queue: PartitionQueue): boolean
+  batchFailed(error: Error): void
+  /** Sequence numbers were lost. */
+  lostTrack(): void
+}
+
+export type Identity = ProducerIdentity<ProducerBatch, PartitionQueue>
+
+export interface SenderOptions {
+  readonly cluster: Cluster
+  readonly configuration: ProducerConfiguration
+  readonly accumulator: Accumulator
+  /** Null: not idempotent. */
+  readonly identity: Identity | null
+  readonly transactions: SenderTransactions | null
+  readonly metrics: ProducerMetrics
+  readonly logger: Logger
+  /** Sends wait for memory, so none lingers. */
+  readonly isMemoryExhausted: () => boolean
+}
+
+type ProduceAnswer = Response<typeof Produce>
+
+/** A request on its way. */
+interface Exchange {
+  readonly link: BrokerLink
+  readonly batches: readonly ProducerBatch[]
+  readonly version: number
+  readonly request: RequestInput<typeof Produce>
+}
+
+export class Sender implements AsyncDisposable {
+  readonly #options: SenderOptions
+  readonly #links = new Map<number, BrokerLink>()
+  readonly #onChange: Disposable
+  /** Keeps order without sequence numbers: a partition has one request on its way. */
+  readonly #isOrderedByWaiting: boolean
+  readonly #observesLoads: boolean
+  #codecs: CodecWorker | null = null
+  #isPassDue = false
+  #timer: Timer | null = null
+  #timerAtMs = Infinity
+  #isAcquiringId = false
+  #hold: Disposable | null = null
+  #isClosed = false
+  /** Nothing lingers any more. */
+  isClosing = false
+
+  constructor(options: SenderOptions) {
+    this.#options = options
+    const { configuration, cluster, identity } = options
+    this.#isOrderedByWaiting = identity === null && configuration.maxInFlightRequestsPerConnection === 1
+    this.#observesLoads = configuration.partitioner === 'default' && configuration.partitionerAdaptivePartitioningEnable
+    this.#onChange = cluster.metadata.onChange(() => this.wake())
+  }
+
+  /** Something has happened: there will be a pass at the end of the turn. */
+  wake(): void {
+    if (this.#isPassDue || this.#isClosed) return
+    this.#isPassDue = true
+    this.#options.cluster.world.clock.endOfTurn(this.#runPass)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true
+    this.#timer?.cancel()
+    this.#onChange[Symbol.dispose]()
+    this.#hold?.[Symbol.dispose]()
+    this.#hold = null
+    await this.#codecs?.[Symbol.asyncDispose]()
+  }
+
+  readonly #runPass = (): void => {
+    this.#isPassDue = false
+    if (!this.#isClosed) this.#pass()
+  }
+
+  #pass(): void {
+    const { accumulator } = this.#options
+    const nowMs = this.#nowMs()
+    if (!this.#prepare()) return
+    this.#failExpired(nowMs)
+    const dueMs = this.#findCandidates(nowMs)
+    for (const link of this.#links.values()) if (link.isReady) this.#serve(link, nowMs)
+    this.#holdProcess(accumulator.waitingQueues.size > 0)
+    this.#wakeAt(Math.min(dueMs, accumulator.nextExpiryMs), nowMs)
+  }
+
+  /** What comes before sending: sequence numbers, the state of the transaction. False: nothing may be sent. */
+  #prepare(): boolean {
+    const { identity, transactions, accumulator } = this.#options
+    if (identity === null) return true
+    if (identity.hasUnresolved && identity.resolve()) transactions?.lostTrack()
+    if (transactions === null) {
+      identity.bumpIfNeeded()
+      if (!identity.hasId && accumulator.waitingQueues.size > 0 && !this.#isAcquiringId) void this.#acquireId()
+      return true
+    }
+    const { fatalError, abortError } = transactions
+    if (fatalError !== null) {
+      accumulator.failAll(fatalError)
+      this.#holdProcess(false)
+      return false
+    }
+    if (abortError !== null) accumulator.failUnsent(abortError)
+    return true
+  }
+
+  #failExpired(nowMs: number): void {
+    const { accumulator, identity } = this.#options
+    for (const batch of accumulator.takeExpired(nowMs)) {
+      const wasSent = batch.attempts > 0
+      this.#failBatch(batch, expired(batch, nowMs), ErrorCode.REQUEST_TIMED_OUT, false)
+      if (wasSent && batch.baseSequence >= 0) identity?.becameUnresolved(batch.queue, batch)
+      this.#options.cluster.metadata.refreshSoon()
+    }
+  }
+
+  /** Gives each broker the queues it could be sent. Returns when, on the monotonic clock, more become ready by time alone. */
+  #findCandidates(nowMs: number): number {
+    const { accumulator, configuration, cluster } = this.#options
+    for (const link of this.#links.values()) link.reset()
+    const nothingLingers =
+      this.isClosing ||
+      accumulator.isFlushing ||
+      this.#options.transactions?.isCompleting === true ||
+      this.#options.isMemoryExhausted()
+    let dueMs = Infinity
+    for (const queue of accumulator.waitingQueues) {
+      const batch = queue.first!
+      const leaderId = queue.topic.leaderOf(queue.partition)
+      if (leaderId < 0) {
+        cluster.metadata.refreshSoon()
+        continue
+      }
+      if (this.#isOrderedByWaiting && queue.inFlight.length > 0) continue
+      if (batch.attempts > 0 && batch.retryAtMs > nowMs && !hasNewLeader(batch)) {
+        dueMs = Math.min(dueMs, batch.retryAtMs)
+        continue
+      }
+      const link = this.#link(leaderId)
+      link.candidates.push(queue)
+      const lingersUntilMs = batch.createdMs + configuration.lingerMs
+      if (nothingLingers || batch.attempts > 0 || batch.isFull || queue.waitingCount > 1 || lingersUntilMs <= nowMs)
+        link.isReady = true
+      else dueMs = Math.min(dueMs, lingersUntilMs)
+    }
+    if (this.#observesLoads) this.#observeLoads(nowMs)
+    return dueMs
+  }
+
+  /** Sends as many requests as may be on their way, or asks for the connection. */
+  #serve(link: BrokerLink, nowMs: number): void {
+    const { cluster, configuration } = this.#options
+    const connection = cluster.openConnection(link.nodeId, LANE)
+    if (connection === null) {
+      link.stalledSinceMs ??= nowMs
+      if (!link.isConnecting) void this.#connect(link)
+      return
+    }
+    while (link.inFlight < configuration.maxInFlightRequestsPerConnection) {
+      const batches = this.#drain(link)
+      if (batches.length === 0) break
+      link.stalledSinceMs = null
+      this.#send(link, connection, batches, nowMs)
+      if (!link.candidates.some(isReadyAgain)) return
+    }
+    if (link.inFlight >= configuration.maxInFlightRequestsPerConnection) link.stalledSinceMs ??= nowMs
+  }
+
+  /** At most one batch of each queue, together up to maxRequestSize, or a single one that is larger. */
+  #drain(link: BrokerLink): readonly ProducerBatch[] {
+    const { accumulator, configuration, identity, transactions } = this.#options
+    const { candidates } = link
+    const batches: ProducerBatch[] = []
+    let sizeBytes = 0
+    const start = link.nextStart % Math.max(1, candidates.length)
+    for (let step = 0; step < candidates.length; step++) {
+      const at = (start + step) % candidates.length
+      const queue = candidates[at]!
+      const batch = queue.first
+      if (batch === null || (transactions !== null && !transactions.includes(queue))) continue
+      if (identity !== null && !identity.mayDrain(queue, batch)) continue
+      if (batches.length > 0 && this.#isOrderedByWaiting && batches.some((other) => other.queue === queue)) continue
+      if (!this.#pack(batch)) continue
+      if (batches.length > 0 && sizeBytes + batch.sizeBytes > configuration.maxRequestSize) break
+      accumulator.take(queue)
+      identity?.drained(queue, batch)
+      sizeBytes += batch.sizeBytes
+      batches.push(batch)
+      link.nextStart = at + 1
+    }
+    return batches
+  }
+
+  /** Compresses the batch; large ones in the codec thread. False: not done yet. */
+  #pack(batch: ProducerBatch): boolean {
+    if (batch.isPacking) return false
+    const records = batch.recordsToPack
+    if (records === null) return true
+    const { compression, compressionLevel } = this.#options.configuration.packing
+    batch.close()
+    if (records.length < CODEC_WORKER_FROM_BYTES) {
+      this.#packed(batch, compress(compression, records, compressionLevel))
+      return true
+    }
+    batch.isPacking = true
+    this.#codecs ??= new CodecWorker({
+      onTrouble: (error) => this.#options.logger.warn('the thread that compresses has failed', { error }),
+    })
+    this.#codecs
+      .compress(compression, records, compressionLevel)
+      .catch(() => compress(compression, records, compressionLevel))
+      .then(
+        (bytes) => this.#packed(batch, bytes),
+        (error: unknown) => {
+          batch.queue.remove(batch)
+          this.#failBatch(batch, error as Error, ErrorCode.UNKNOWN_SERVER_ERROR, false)
+        },
+      )
+      .finally(() => {
+        batch.isPacking = false
+        this.wake()
+      })
+    return false
+  }
+
+  #packed(batch: ProducerBatch, bytes: Uint8Array): void {
+    batch.packed(bytes)
+    batch.queue.topic.compression.observed(batch.compressionRatio)
+  }
+
+  #send(link: BrokerLink, connection: BrokerConnection, batches: readonly ProducerBatch[], nowMs: number): void {
+    const { configuration, transactions, metrics } = this.#options
+    const options = {
+      acks: configuration.acks,
+      timeoutMs: configuration.requestTimeoutMs,
+      compression: configuration.packing.compression,
+      transactionalId: transactions?.transactionalId ?? null,
+      isVersion2: transactions?.isVersion2 ?? false,
+    }
+    for (const batch of batches) {
+      batch.attempts++
+      batch.sentLeaderEpoch = batch.queue.topic.leaderEpochOf(batch.queue.partition)
+      batch.queue.inFlight.push(batch)
+    }
+    let exchange: Exchange
+    try {
+      const version = produceVersion(connection.versionOf(Produce), batches, options)
+      exchange = { link, batches, version, request: produceRequest(batches, options) }
+    } catch (error) {
+      for (const batch of batches) this.#notSendable(batch, error as Error)
+      return
+    }
+    metrics.sent(batches, nowMs)
+    link.inFlight++
+    const { request, version } = exchange
+    const answer: Promise<ProduceAnswer | null> =
+      configuration.acks === 0
+        ? connection.sendUnanswered(Produce, request, { version }).then(() => null)
+        : connection.send(Produce, request, { version })
+    answer
+      .then(
+        (answered) => this.#answered(exchange, answered),
+        (error: unknown) => this.#unanswered(exchange, connection, error as Error),
+      )
+      .catch((error: unknown) => this.#options.logger.error('an answer to Produce was not understood', { error }))
+  }
+
+  #answered({ link, batches, version, request }: Exchange, answer: ProduceAnswer | null): void {
+    const { cluster, metrics } = this.#options
+    const nowMs = this.#nowMs()
+    link.inFlight--
+    this.wake()
+    if (answer === null) {
+      for (const batch of batches) this.#written(batch, -1n, -1)
+      return
+    }
+    metrics.answered(answer.throttleTimeMs)
+    cluster.throttle(link.nodeId, LANE, answer.throttleTimeMs)
+    matchAnswer(batches, { request, answer, version }, (batch, partition) => {
+      if (partition === null)
+        this.#failed(
+          batch,
+          { ...noDetail, errorCode: ErrorCode.NETWORK_EXCEPTION, errorMessage: 'the answer left it out' },
+          nowMs,
+        )
+      else if (partition.errorCode === ErrorCode.NONE)
+        this.#written(batch, partition.baseOffset, Number(partition.logAppendTimeMs))
+      else {
+        this.#noteLeader(batch, partition, answer)
+        this.#failed(batch, partition, nowMs)
+      }
+    })
+  }
+
+  #unanswered({ link, batches }: Exchange, connection: BrokerConnection, error: Error): void {
+    link.inFlight--
+    this.wake()
+    const code = error instanceof KafkaError ? error.code : null
+    // What swallowed this request may swallow the next, and an answer that cannot be read leaves the next ones in doubt.
+    if (code === ErrorCode.REQUEST_TIMED_OUT || code === ErrorCode.CORRUPT_MESSAGE)
+      void connection[Symbol.asyncDispose]()
+    const nowMs = this.#nowMs()
+    for (const batch of batches) {
+      if (code === null) this.#notSendable(batch, error)
+      else {
+        const errorCode = code === ErrorCode.CORRUPT_MESSAGE ? ErrorCode.NETWORK_EXCEPTION : code
+        this.#failed(batch, { ...noDetail, errorCode, errorMessage: error.message }, nowMs)
+      }
+    }
+  }
+
+  #written(batch: ProducerBatch, baseOffset: bigint, logAppendTimeMs: number): void {
+    const { identity, accumulator, metrics } = this.#options
+    arrived(batch)
+    if (!batch.isSettled) metrics.acknowledged(batch, baseOffset)
+    if (batch.baseSequence >= 0) identity?.acked(batch.queue, batch, baseOffset)
+    accumulator.deliver(batch, baseOffset, logAppendTimeMs)
+  }
+
+  /** An answer with an error, or none: the batch is split, sent again, or failed. */
+  #failed(batch: ProducerBatch, answer: PartitionAnswer, nowMs: number): void {
+    const { identity, accumulator, configuration, cluster, metrics, logger } = this.#options
+    const { queue } = batch
+    const { errorCode } = answer
+    arrived(batch)
+    if (staleMetadata.has(errorCode)) cluster.metadata.refreshSoon()
+    if (batch.isSettled) return
+    if (errorCode === ErrorCode.MESSAGE_TOO_LARGE && batch.recordsCount > 1) {
+      identity?.untracked(queue, batch)
+      const parts = accumulator.splitAndPutBack(batch)
+      if (identity !== null) for (const part of parts) queue.sequences.track(part)
+      metrics.split()
+      return
+    }
+    const hasAttempts =
+      batch.attempts <= configuration.retries && nowMs < batch.createdMs + configuration.deliveryTimeoutMs
+    if (hasAttempts && (identity === null ? isRetriable(errorCode) : identity.canRetry(queue, batch, answer))) {
+      logger.debug('a batch is sent again', {
+        topic: queue.topic.name,
+        partition: queue.partition,
+        attempts: batch.attempts,
+        error: errorName(errorCode),
+        message: answer.errorMessage,
+      })
+      batch.retryAtMs = nowMs + this.#pauseMs(batch.attempts)
+      accumulator.putBack(batch)
+      metrics.retried(batch)
+      return
+    }
+    if (errorCode === ErrorCode.DUPLICATE_SEQUENCE_NUMBER) {
+      // It is written, so long ago that the leader does not remember where.
+      this.#written(batch, -1n, -1)
+      return
+    }
+    // Without attempts left it is not known whether an earlier one was written, and its numbers cannot be given to others.
+    this.#failBatch(batch, refusal(batch, answer), errorCode, batch.attempts <= configuration.retries, answer)
+  }
+
+  /** It cannot be put into a request that this broker understands. */
+  #notSendable(batch: ProducerBatch, error: Error): void {
+    arrived(batch)
+    const code = error instanceof KafkaError ? error.code : ErrorCode.UNKNOWN_SERVER_ERROR
+    this.#failBatch(batch, error, code, true)
+  }
+
+  #failBatch(
+    batch: ProducerBatch,
+    error: Error,
+    errorCode: number,
+    isRefused: boolean,
+    answer: PartitionAnswer | null = null,
+  ): void {
+    if (batch.isSettled) return
+    const { identity, transactions, accumulator, metrics, logger } = this.#options
+    logger.debug('a batch has failed', { topic: batch.queue.topic.name, partition: batch.queue.partition, error })
+    metrics.failed(batch, error)
+    transactions?.batchFailed(error)
+    if (batch.baseSequence >= 0) identity?.failed(batch.queue, batch, errorCode, isRefused)
+    accumulator.fail(batch, error, answer === null ? null : refusedRecords(batch, answer, error))
+    this.wake()
+  }
+
+  /** KIP-951. */
+  #noteLeader(batch: ProducerBatch, { errorCode, currentLeader }: PartitionAnswer, answer: ProduceAnswer): void {
+    if (errorCode !== ErrorCode.NOT_LEADER_OR_FOLLOWER && errorCode !== ErrorCode.FENCED_LEADER_EPOCH) return
+    if (currentLeader.leaderId < 0 || currentLeader.leaderEpoch < 0) return
+    const { topic, partition } = batch.queue
+    const endpoints = answer.nodeEndpoints.map(({ nodeId, host, port, rack }) => ({ id: nodeId, host, port, rack }))
+    this.#options.cluster.metadata.leaderMoved({ topic: topic.name, partition, ...currentLeader }, endpoints)
+  }
+
+  async #connect(link: BrokerLink): Promise<void> {
+    const { cluster, logger } = this.#options
+    link.isConnecting = true
+    try {
+      await cluster.connection(link.nodeId, LANE, cluster.signal)
+    } catch (error) {
+      if (error instanceof KafkaError && !error.retriable) this.#failLink(link, error)
+      else {
+        logger.debug('a leader cannot be reached', { nodeId: link.nodeId, error })
+        cluster.metadata.refreshSoon()
+      }
+    } finally {
+      link.isConnecting = false
+      this.wake()
+    }
+  }
+
+  /** The broker does not let us in: waiting would not help. */
+  #failLink(link: BrokerLink, error: KafkaError): void {
+    for (const queue of this.#options.accumulator.waitingQueues) {
+      if (queue.topic.leaderOf(queue.partition) !== link.nodeId) continue
+      while (queue.first !== null) {
+        const batch = this.#options.accumulator.take(queue)
+        this.#failBatch(batch, error, error.code, false)
+        if (batch.attempts > 0 && batch.baseSequence >= 0) this.#options.identity?.becameUnresolved(queue, batch)
+      }
+    }
+  }
+
+  async #acquireId(): Promise<void> {
+    const { cluster, identity, accumulator, configuration } = this.#options
+    this.#isAcquiringId = true
+    try {
+      const { producerId, producerEpoch } = await cluster.withRetries(
+        'getting a producer id',
+        async (signal) => {
+          const request = { transactionalId: null, transactionTimeoutMs: 0x7fff_ffff }
+          const answer = await cluster.send('any', InitProducerId, request, { signal })
+          if (answer.errorCode !== ErrorCode.NONE) throw new KafkaError(answer.errorCode)
+          return answer
+        },
+        { timeoutMs: configuration.deliveryTimeoutMs },
+      )
+      identity!.become({ id: producerId, epoch: producerEpoch })
+    } catch (error) {
+      // What waited that long has expired; who comes later has the next attempt.
+      if (!(error instanceof KafkaError && error.retriable)) accumulator.failUnsent(withoutId(error as Error))
+    } finally {
+      this.#isAcquiringId = false
+      this.wake()
+    }
+  }
+
+  /** Lets records without key go rather where queues are short (KIP-794). */
+  #observeLoads(nowMs: number): void {
+    const { accumulator, configuration } = this.#options
+    const { partitionerAvailabilityTimeoutMs: availabilityTimeoutMs } = configuration
+    for (const topic of accumulator.topics.values()) {
+      const { partitionsCount, queues, sticky } = topic
+      if (partitionsCount < 2) continue
+      if (queues.length < partitionsCount || queues.includes(undefined)) {
+        sticky.forgetLoads()
+        continue
+      }
+      const partitions: number[] = []
+      const lengths: number[] = []
+      for (let partition = 0; partition < partitionsCount; partition++) {
+        const link = this.#links.get(topic.leaderOf(partition))
+        if (topic.leaderOf(partition) < 0) continue
+        const stalledMs = link?.stalledSinceMs === null || link === undefined ? 0 : nowMs - link.stalledSinceMs
+        if (availabilityTimeoutMs > 0 && stalledMs > availabilityTimeoutMs) continue
+        partitions.push(partition)
+        lengths.push(queues[partition]!.waitingCount)
+      }
+      sticky.loads(partitions, lengths, partitionsCount)
+    }
+  }
+
+  #link(nodeId: number): BrokerLink {
+    let link = this.#links.get(nodeId)
+    if (link === undefined) this.#links.set(nodeId, (link = new BrokerLink(nodeId)))
+    return link
+  }
+
+  #pauseMs(failures: number): number {
+    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = this.#options.configuration
+    return backoffMs(failures, { initialMs, maxMs, random: this.#options.cluster.world.random })
+  }
+
+  /** While something waits for a timer or a connection only. */
+  #holdProcess(isNeeded: boolean): void {
+    if (isNeeded) this.#hold ??= this.#options.cluster.holdProcess()
+    else {
+      this.#hold?.[Symbol.dispose]()
+      this.#hold = null
+    }
+  }
+
+  #wakeAt(atMs: number, nowMs: number): void {
+    if (atMs === this.#timerAtMs) return
+    // A timer that comes too early costs a pass; setting one for each batch would cost more.
+    if (this.#timerAtMs > nowMs && this.#timerAtMs <= atMs && this.#timer !== null) return
+    this.#timer?.cancel()
+    this.#timer = null
+    this.#timerAtMs = atMs
+    if (atMs === Infinity) return
+    this.#timer = this.#options.cluster.world.clock.after(Math.max(0, atMs - nowMs), () => {
+      this.#timer = null
+      this.#timerAtMs = Infinity
+      this.wake()
+    })
+  }
+
+  #nowMs(): number {
+    return this.#options.cluster.world.clock.monotonicMs()
+  }
+}
+
+const noDetail: Omit<PartitionAnswer, 'errorCode' | 'errorMessage'> = {
+  index: -1,
+  baseOffset: -1n,
+  logAppendTimeMs: -1n,
+  logStartOffset: -1n,
+  recordErrors: [],
+  currentLeader: { leaderId: -1, leaderEpoch: -1 },
+}
+
+/** It is not on its way any more. */
+function arrived(batch: ProducerBatch): void {
+  const { inFlight } = batch.queue
+  const at = inFlight.indexOf(batch)
+  if (at >= 0) inFlight.splice(at, 1)
+}
+
+/** Since the batch was last sent. */
+function hasNewLeader({ queue, sentLeaderEpoch }: ProducerBatch): boolean {
+  return queue.topic.leaderEpochOf(queue.partition) > sentLeaderEpoch
+}
+
+/** Whether something in the queue need not linger, after its first batch was taken. */
+function isReadyAgain({ first, waitingCount }: PartitionQueue): boolean {
+  return first !== null && (waitingCount > 1 || first.isFull || first.attempts > 0)
+}
+
+function withoutId(error: Error): Error {
+  if (!(error instanceof KafkaError)) return error
+  const advice =
+    error.code === ErrorCode.CLUSTER_AUTHORIZATION_FAILED
+      ? 'brokers before Kafka 2.8 ask for the operation IdempotentWrite on the cluster; grant it, or set enableIdempotence to false'
+      : error.code === ErrorCode.UNSUPPORTED_VERSION
+        ? 'the broker has no idempotent producers (they came with Kafka 0.11); set enableIdempotence to false'
+        : 'without one the producer cannot be idempotent; see enableIdempotence'
+  return new KafkaError(error.code, `no producer id: ${error.message} (${advice})`, { cause: error })
+}
