@@ -4,7 +4,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { ours, root } from './workspace.mjs'
 
 /** Returns where the entry is in `target`. */
-export function copyDeclarations(name, target) {
+export function copyDeclarations({ name, dependsOn }, target) {
   const placeOf = (file) => join(target, relative(join(root, 'packages'), file).replace(/[/\\]dist[/\\]/, '/'))
   const done = new Set()
   const copy = (file) => {
@@ -13,7 +13,7 @@ export function copyDeclarations(name, target) {
     const text = readFileSync(file, 'utf8')
       .replace(/^\/\/# sourceMappingURL=.*$/gm, '')
       .replace(/(from |import\()(["'])([^"']+)\2/g, (whole, keyword, quote, specifier) => {
-        const imported = declarationOf(specifier, file)
+        const imported = dependsOn.includes(specifier) ? null : declarationOf(specifier, file)
         if (imported === null) return whole
         copy(imported)
         const path = relative(dirname(placeOf(file)), placeOf(imported))

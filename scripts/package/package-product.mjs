@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import { build } from 'esbuild'
 import { copyDeclarations } from './declarations.mjs'
 import { nodeBuiltins } from './node-builtins.mjs'
-import { byName, madeOf, nativeDependencies, ours, readJson, root } from './workspace.mjs'
+import { byName, nativeDependencies, ours, partsOf, readJson, root } from './workspace.mjs'
 
 const inShell = { cwd: root, encoding: 'utf8', shell: process.platform === 'win32' }
 
@@ -21,7 +21,7 @@ export async function packageProduct(product, output) {
   const staging = join(output, 'package', basename(name))
   mkdirSync(staging, { recursive: true })
   const metafile = await bundle(product, join(staging, 'dist'))
-  const types = copyDeclarations(name, join(staging, 'types'))
+  const types = copyDeclarations(product, join(staging, 'types'))
   writeManifest(product, types, staging)
   for (const file of ['LICENSE', 'NOTICE']) cpSync(join(root, file), join(staging, file))
   cpSync(join(root, readme), join(staging, 'README.md'))
@@ -35,25 +35,25 @@ export async function packageProduct(product, output) {
 }
 
 /** A thread's file must be beside the one that starts it, which is a chunk in the same folder. */
-function threadsOf(name) {
-  const files = [...madeOf(name)].flatMap((part) => {
+function threadsOf(product) {
+  const files = [...partsOf(product)].flatMap((part) => {
     const { directory } = ours.get(part)
     return globSync('src/**/*-thread.ts', { cwd: directory }).map((file) => join(directory, file))
   })
   return Object.fromEntries(files.map((file) => [basename(file, '.ts'), file]))
 }
 
-async function bundle({ name, entryPoints }, outdir) {
+async function bundle(product, outdir) {
   const result = await build({
     absWorkingDir: root,
-    entryPoints: { ...entryPoints, ...threadsOf(name) },
+    entryPoints: { ...product.entryPoints, ...threadsOf(product) },
     bundle: true,
     splitting: true,
     format: 'esm',
     platform: 'node',
     target: 'node22.18',
     conditions: ['source'],
-    external: nativeDependencies(name),
+    external: [...nativeDependencies(product), ...product.dependsOn],
     // Node 22 has `await using` only after lowering, and not the stacks.
     inject: [join(root, 'scripts/package/disposable-stack.mjs')],
     plugins: [nodeBuiltins],
@@ -66,9 +66,10 @@ async function bundle({ name, entryPoints }, outdir) {
   return result.metafile
 }
 
-function writeManifest({ name: product, keywords, bin }, types, staging) {
-  const { name, version, description, license, engines } = ours.get(product).manifest
-  const dependencies = {}
+function writeManifest(product, types, staging) {
+  const { keywords, bin, dependsOn } = product
+  const { name, version, description, license, engines } = ours.get(product.name).manifest
+  const dependencies = Object.fromEntries(dependsOn.map((other) => [other, ours.get(other).manifest.version]))
   for (const dependency of nativeDependencies(product))
     dependencies[dependency] = readJson(join(root, 'node_modules', dependency, 'package.json')).version
   const manifest = {

@@ -14,18 +14,22 @@ export const ours = new Map(
   }),
 )
 
-/** `name` and all packages of ours that it depends on, by whatever way. */
-export function madeOf(name, found = new Set()) {
-  if (!ours.has(name) || found.has(name)) return found
-  found.add(name)
-  for (const dependency of Object.keys(ours.get(name).manifest.dependencies ?? {})) madeOf(dependency, found)
+/** The packages of ours that a product's tarball holds: its own, and all it depends on by whatever way but through other products. */
+export function partsOf({ name, dependsOn }) {
+  const found = new Set()
+  const add = (part) => {
+    if (!ours.has(part) || dependsOn.includes(part) || found.has(part)) return
+    found.add(part)
+    for (const dependency of Object.keys(ours.get(part).manifest.dependencies ?? {})) add(dependency)
+  }
+  add(name)
   return found
 }
 
-/** npm packages with native code, which no bundle can hold: those that `name` or what it is made of depends on. */
-export function nativeDependencies(name) {
+/** npm packages with native code, which no bundle can hold: those that the product's parts depend on. */
+export function nativeDependencies(product) {
   const foreign = new Set()
-  for (const part of madeOf(name))
+  for (const part of partsOf(product))
     for (const dependency of Object.keys(ours.get(part).manifest.dependencies ?? {}))
       if (!ours.has(dependency)) foreign.add(dependency)
   return [...foreign].toSorted(byName).filter((dependency) => {

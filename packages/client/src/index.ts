@@ -87,3 +87,13 @@ export type {
   TransactionListing,
   TransactionToAbort,
 } from './admin/transactions.ts'
+export type { ShareConsumerOptions } from './share/options.ts'
+export type {
+  Acknowledgement,
+  AcknowledgementResult,
+  ShareBatch,
+  ShareConsumer,
+  ShareHandlerContext,
+  ShareRecord,
+  ShareRunOptions,
+} from './share/share-consumer.ts'

@@ -33,7 +33,7 @@ export interface GroupMember {
 
 export interface ConsumerGroupDescription extends AuthorizedOperations {
   readonly groupId: string
-  readonly type: 'Classic' | 'Consumer'
+  readonly type: 'classic' | 'consumer'
   readonly state: Told<GroupState>
   /** It only commits offsets, and has no members of its own. */
   readonly isSimple: boolean
@@ -183,7 +183,7 @@ type NewerGroup = Response<typeof ConsumerGroupDescribe>['groups'][number]
 function newerGroup(group: NewerGroup, coordinator: Node): ConsumerGroupDescription {
   return {
     groupId: group.groupId,
-    type: 'Consumer',
+    type: 'consumer',
     state: group.groupState,
     isSimple: false,
     assignor: group.assignorName,
@@ -286,7 +286,7 @@ function consumersOf(
   return {
     value: {
       groupId,
-      type: 'Classic',
+      type: 'classic',
       state,
       isSimple: protocolType === '',
       assignor: protocol,

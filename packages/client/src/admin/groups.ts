@@ -6,8 +6,7 @@ import type { EachOf, Outcome } from './partial-failure.ts'
 import { allFailed, failure, matched, outcome, type AdminRequests, type Attempt, type CallOptions } from './requests.ts'
 import { toBroker, toCoordinator } from './routing.ts'
 
-/** As brokers write them; a newer broker may have others. */
-export type GroupType = 'Classic' | 'Consumer' | 'Share' | 'Streams'
+export type GroupType = 'classic' | 'consumer' | 'share' | 'streams'
 
 export type GroupState =
   | 'Empty'
@@ -136,8 +135,8 @@ function filters({ types = [], states = [] }: ListGroupsOptions, version: number
   if (states.length > 0 && version < 4) throw unsupported('listGroups by states', '2.6')
   if (version >= 5) return { typesFilter: types, statesFilter: states }
   // Older brokers know classic groups alone, so for those they need no filter.
-  const others = types.filter((type) => type !== 'Classic' && type !== 'Consumer')
-  if (others.length > 0 || (types.length > 0 && !types.includes('Classic')))
+  const others = types.filter((type) => type !== 'classic' && type !== 'consumer')
+  if (others.length > 0 || (types.length > 0 && !types.includes('classic')))
     throw unsupported(`listGroups of types ${types.join(', ')}`, '3.8')
   return { statesFilter: states }
 }
@@ -150,7 +149,7 @@ function listing({
 }: Response<typeof ListGroups>['groups'][number]): GroupListing {
   return {
     groupId,
-    type: groupType === '' ? null : groupType,
+    type: groupType === '' ? null : groupType.toLowerCase(),
     protocolType,
     state: groupState === '' ? null : groupState,
   }

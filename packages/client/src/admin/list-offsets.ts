@@ -65,13 +65,14 @@ export function listOffsetsAdmin(requests: AdminRequests): ListOffsetsAdmin {
     listOffsets: (queries, options = {}) => {
       const { isolationLevel = 'read_uncommitted' } = options
       for (const { offset } of queries) placeOf(offset)
+      const repetitions = repetitionsOf(queries)
       return requests.each(
         {
           operation: 'listOffsets',
           routing: toLeader,
           retried: passingTrouble,
-          // What a broker is too old for must not keep it from telling the rest.
-          apart: ({ offset }: OffsetQuery) => placeOf(offset).version,
+          // What a broker is too old for must not keep it from telling the rest, and a request may name a partition once.
+          apart: ({ offset }: OffsetQuery, index) => `${placeOf(offset).version} ${repetitions[index]}`,
           ask: async ({ send, timeoutMs }, destination, asked: readonly OffsetQuery[]) => {
             const { version: needed, release } = placeOf(asked[0]!.offset)
             const { topics } = await send(destination, ListOffsets, (version) => {
@@ -131,4 +132,15 @@ function placeOf(spec: OffsetSpec): { timestamp: bigint; version: number; releas
 
 function described({ offset, ...partition }: OffsetQuery): string {
   return `${typeof offset === 'string' ? offset : 'a timestamp'} in ${partitionName(partition)}`
+}
+
+/** How often the partition of each query was asked about before. */
+function repetitionsOf(queries: readonly OffsetQuery[]): readonly number[] {
+  const counts = new Map<string, number>()
+  return queries.map((query) => {
+    const name = partitionName(query)
+    const count = counts.get(name) ?? 0
+    counts.set(name, count + 1)
+    return count
+  })
 }

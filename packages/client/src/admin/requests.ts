@@ -36,7 +36,7 @@ export interface Plan<Thing, Result> {
   readonly operation: string
   readonly routing: Routing<Thing>
   /** Things that must not share a request have different ones. */
-  readonly apart?: (thing: Thing) => string | number
+  readonly apart?: (thing: Thing, index: number) => string | number
   /** Codes besides `routing.moved` after which a thing is asked for again. */
   readonly retried?: ReadonlySet<number>
   /** An outcome for each of `things`, in that order. Throws only when there was no answer. */
@@ -153,7 +153,7 @@ export class AdminRequests {
       const thing = things[index]!
       try {
         const { key, destination } = await plan.routing.find(this.cluster, thing, attempt.signal)
-        const name = plan.apart === undefined ? key : `${key} ${plan.apart(thing)}`
+        const name = plan.apart === undefined ? key : `${key} ${plan.apart(thing, index)}`
         const group = groups.get(name) ?? { destination, indexes: [], things: [] }
         group.indexes.push(index)
         group.things.push(thing)

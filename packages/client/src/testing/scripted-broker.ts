@@ -20,11 +20,13 @@ type Handler<A extends Api> = (
 export interface Script {
   readonly api: Api
   readonly handle: Handler<Api>
+  /** Served: an older broker has fewer. */
+  readonly newest: number
 }
 
-/** How requests of `api` are answered. Null: not at all. */
-export function answers<A extends Api>(api: A, handle: Handler<A>): Script {
-  return { api, handle: handle as unknown as Handler<Api> }
+/** How requests of `api` are answered, up to the version `newest`. Null: not at all. */
+export function answers<A extends Api>(api: A, handle: Handler<A>, newest: number = api.versions[1]): Script {
+  return { api, handle: handle as unknown as Handler<Api>, newest }
 }
 
 /** Serves the APIs of its scripts, ApiVersions, and Metadata with itself as the only broker and no topics. */
@@ -41,10 +43,10 @@ export class ScriptedBroker implements AsyncDisposable {
     const own = [
       answers(ApiVersions, () => ({
         errorCode: 0,
-        apiKeys: [...this.#scripts.values()].map(({ api }) => ({
+        apiKeys: [...this.#scripts.values()].map(({ api, newest }) => ({
           apiKey: api.key,
           minVersion: api.versions[0],
-          maxVersion: api.versions[1],
+          maxVersion: newest,
         })),
       })),
       answers(Metadata, () => ({
@@ -80,8 +82,13 @@ export class ScriptedBroker implements AsyncDisposable {
     return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** As when the broker's process dies; it takes new ones. */
+  cutConnections(): void {
     for (const socket of this.#sockets) socket.destroy()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cutConnections()
     await new Promise((resolve) => {
       this.#server.close(resolve)
     })
