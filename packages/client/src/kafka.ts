@@ -58,19 +58,4 @@ export class Kafka {
       this.contexts.open(shareConsumerOptions, options, 'kafka.shareConsumer()', SHARE_CONSUMER_METRICS),
     )
   }
-
-  /**
-   * A producer; it connects when something is sent. Types of keys and values follow from the serializers `key` and `value`; without them they
-   * are bytes or texts. With the option `topic` records need not name one.
-   * @throws TypeError for options that are unknown, wrong, or contradict each other.
-   */
-  producer<K = Unserialized, V = Unserialized>(
-    options: ProducerOptions<K, V> & { readonly topic: string },
-  ): Producer<TopiclessRecord<K, V>>
-  producer<K = Unserialized, V = Unserialized>(options?: ProducerOptions<K, V>): Producer<ProducerRecord<K, V>>
-  producer<K, V>(
-    options: ProducerOptions<K, V> = {},
-  ): Producer<ProducerRecord<K, V>> & Producer<TopiclessRecord<K, V>> {
-    return openProducer(this.contexts, options)
-  }
 }
