@@ -25,7 +25,7 @@ export class ClientContexts {
   /** As given: what clients have unless they say otherwise. */
   readonly #shared: Readonly<Record<string, unknown>>
   readonly #world: World
-  readonly #heartbeats: HeartbeatHost
+  readonly heartbeats: HeartbeatHost
 
   /** `heartbeats`: where members of groups keep themselves alive. */
   constructor(options: KafkaOptions, world: World, heartbeats: HeartbeatHost = sameLoopHost) {
@@ -33,7 +33,7 @@ export class ClientContexts {
     bootstrapAddresses(this.#settings.brokers)
     this.#shared = Object.fromEntries(Object.entries(options).filter(([name]) => name in clientOptions))
     this.#world = world
-    this.#heartbeats = heartbeats
+    this.heartbeats = heartbeats
   }
 
   /** `place` names the call in error messages, `metricsGroup` is Kafka's, as `producer-metrics`. @throws TypeError for options that are unknown or wrong. */
@@ -53,7 +53,7 @@ export class ClientContexts {
       metrics,
       metricsGroup,
     })
-    return { settings, cluster, metrics, world: this.#world, heartbeats: this.#heartbeats }
+    return { settings, cluster, metrics, world: this.#world, heartbeats: this.heartbeats }
   }
 }
 

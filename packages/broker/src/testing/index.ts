@@ -1,5 +1,6 @@
 export { RawClient } from './raw-client.ts'
 export { batchOf } from './records.ts'
+export { SimulatedBroker } from './simulated-broker.ts'
 export { TestBroker, type TestBrokerOptions } from './test-broker.ts'
 export {
   acquiredIn,

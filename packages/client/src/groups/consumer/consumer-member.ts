@@ -245,7 +245,9 @@ export class ConsumerMember implements ProtocolMember {
 
   #refused(code: number, message: string): void {
     const { groupId, settings } = this.#environment
-    if (code === ErrorCode.UNKNOWN_MEMBER_ID || code === ErrorCode.FENCED_MEMBER_EPOCH) this.#fence()
+    // A group whose last member of this protocol was given up is a classic one by now: it may take the member up again. Kafka's gives up here.
+    const isForgotten = code === ErrorCode.GROUP_ID_NOT_FOUND && this.#memberEpoch > JOINING
+    if (isForgotten || code === ErrorCode.UNKNOWN_MEMBER_ID || code === ErrorCode.FENCED_MEMBER_EPOCH) this.#fence()
     else {
       const known = groupError(code, groupId, settings.groupInstanceId)
       this.#end(new KafkaError(code, message === '' ? known.message : `${known.message} (${message})`))

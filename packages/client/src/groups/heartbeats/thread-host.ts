@@ -212,8 +212,9 @@ class RemoteHeart implements Heart {
   }
 
   #understand(event: HeartEvent): void {
-    // For the one who takes over.
-    if (event.kind === 'epoch' && this.#vitals !== null && this.#vitals.protocol !== 'classic')
+    // For the one who takes over when the thread dies.
+    if (event.kind === 'refused' || event.kind === 'failed' || event.kind === 'poll-exceeded') this.#vitals = null
+    else if (event.kind === 'epoch' && this.#vitals !== null && this.#vitals.protocol !== 'classic')
       this.#vitals = { ...this.#vitals, memberId: event.memberId, memberEpoch: event.memberEpoch }
     this.#options.listener(event)
   }

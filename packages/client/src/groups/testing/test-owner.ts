@@ -15,6 +15,8 @@ export class TestOwner implements MembershipOwner {
   readonly calls: OwnerCall[] = []
   /** What giving up takes. */
   givingUp: () => Promise<void> = async () => {}
+  /** Looks at what is given before it is had. */
+  taking: (partitions: readonly TopicPartition[]) => void = () => {}
   #isInCall = false
   #waiters: { readonly isMet: () => boolean; readonly resolve: () => void }[] = []
 
@@ -51,6 +53,7 @@ export class TestOwner implements MembershipOwner {
     await this.#call('assigned', partitions, async () => {
       if (without(partitions, this.owned).length < partitions.length)
         throw new Error(`${this.name} is given what it owns: ${partitions.map(partitionName).join(', ')}`)
+      this.taking(partitions)
       this.owned = [...this.owned, ...partitions]
     })
   }
