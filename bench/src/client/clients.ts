@@ -1,9 +1,9 @@
 // The clients, each a process of its own for every run.
 import { join } from 'node:path'
 import { javascriptPackages } from '@millrace/interop/javascript-packages'
-import { runToSuccess } from '@millrace/interop/brokers'
+import { installedProduct, runToSuccess } from '@millrace/interop/brokers'
 import { consumeLoad, produceLoad, rdkafkaPerformance, type LoadResult } from '../broker/rdkafka-performance.ts'
-import { arrayBytes, type Job, type Report } from './job.ts'
+import { arrayBytes, type Job, type LoadKind, type Report } from './job.ts'
 import type { Load } from './loads.ts'
 
 export interface BenchClient {
@@ -19,10 +19,12 @@ export interface BenchClient {
 
 const programTimeoutMs = 120_000
 
-async function runProgram(program: string, job: Job, nodeOptions: readonly string[] = []): Promise<Report> {
+/** `packages`: the folder whose node_modules holds the client; null takes ours from the sources. */
+async function runProgram(program: string, job: Job, packages: string | null): Promise<Report> {
   const file = join(import.meta.dirname, 'programs', `${program}.ts`)
-  const args = ['--no-warnings', ...nodeOptions, file, JSON.stringify(job)]
-  const env = { FOREIGN_PACKAGES: await javascriptPackages() }
+  const conditions = packages === null ? ['--conditions=source'] : []
+  const args = ['--no-warnings', ...conditions, file, JSON.stringify(job)]
+  const env = packages === null ? {} : { CLIENT_PACKAGES: packages }
   const output = await runToSuccess(process.execPath, args, { env, timeoutMs: programTimeoutMs })
   return JSON.parse(output.trim().split('\n').at(-1)!) as Report
 }
@@ -33,7 +35,7 @@ const foreign = (name: string, key: string): BenchClient => ({
   variant: '',
   takesPart: () => true,
   prepare: javascriptPackages,
-  run: (job) => runProgram(key, job),
+  run: async (job) => runProgram(key, job, await javascriptPackages()),
 })
 
 const librdkafka: BenchClient = {
@@ -56,7 +58,29 @@ const librdkafka: BenchClient = {
   },
 }
 
-export const clients: readonly BenchClient[] = [
+/** Ours, in the ways it can be used. The first that takes part in a load is the one compared. */
+function millrace(variant: string, kinds: readonly LoadKind[], isInstalled: boolean): BenchClient {
+  let packages: string | null = null
+  return {
+    name: `millrace (${variant})`,
+    key: 'millrace',
+    variant,
+    takesPart: ({ kind }) => kinds.includes(kind),
+    prepare: async () => {
+      if (isInstalled) packages = await installedProduct()
+    },
+    run: (job) => runProgram('millrace', { ...job, variant }, packages),
+  }
+}
+
+/** Ours as it is published and installed, or from the sources. */
+export const clients = (isInstalled: boolean): readonly BenchClient[] => [
+  millrace('batchSize 256 KiB', ['arrays'], isInstalled),
+  millrace('defaults', ['arrays', 'concurrent'], isInstalled),
+  millrace('lingerMs 0', ['singles', 'concurrent'], isInstalled),
+  millrace('run', ['consume'], isInstalled),
+  millrace('batches', ['consume'], isInstalled),
+  millrace('for await', ['consume'], isInstalled),
   foreign('kafkajs', 'kafkajs'),
   foreign('@platformatic/kafka', 'platformatic'),
   librdkafka,

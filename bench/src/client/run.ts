@@ -26,6 +26,8 @@ const { values: options, positionals } = parseArgs({
     quick: { type: 'boolean', default: false },
     /** Names of clients, or beginnings of them: `--clients=millrace,kafkajs`. */
     clients: { type: 'string', default: '' },
+    /** Ours from the sources instead of packaged and installed: quicker to begin with, and to be profiled. */
+    sources: { type: 'boolean', default: false },
     'no-write': { type: 'boolean', default: false },
   },
 })
@@ -106,7 +108,8 @@ const chosen = loads.filter(
 if (chosen.length === 0)
   throw new Error(`loads are ${loads.map(({ title }) => `"${title}"`).join(', ')}, or their kinds`)
 const wanted = options.clients.split(',')
-const taking = clients.filter(({ name }) => wanted.some((each) => name.startsWith(each)))
+const all = clients(!options.sources && !options.quick)
+const taking = all.filter(({ name }) => wanted.some((each) => name.startsWith(each)))
 const rounds = options.quick ? 1 : Number(options.rounds)
 
 exitOnSignals()
@@ -133,7 +136,7 @@ try {
 }
 const text = tables(results, rounds)
 console.log(`\n${text}`)
-if (!options.quick && !options['no-write'] && named.length === 0 && taking.length === clients.length) {
+if (!options.quick && !options['no-write'] && named.length === 0 && !options.sources && taking.length === all.length) {
   const file = join(repositoryRoot, 'bench', 'RESULTS.md')
   await writeMarkdown(file, resultsText(existsSync(file) ? readFileSync(file, 'utf8') : '', text))
   console.log('results in bench/RESULTS.md')

@@ -45,20 +45,26 @@ export const millraceByNpmStart: BrokerKind = {
 
 const productDirectory = join(cacheRoot, 'bench', 'product')
 
-/** The tarballs of `npm run package`, installed in an empty folder; started by its installed command. */
+/** The tarballs of `npm run package`, installed in an empty folder. Returns the folder. */
+export async function installedProduct(): Promise<string> {
+  await runToSuccess('npm', ['run', '--silent', 'package'], { cwd: repositoryRoot, timeoutMs: 300_000 })
+  const tarballs = globSync('dist/*.tgz', { cwd: repositoryRoot }).map((name) => join(repositoryRoot, name))
+  if (tarballs.length === 0) throw new Error('npm run package left no dist/*.tgz')
+  const newest = Math.max(...tarballs.map((file) => statSync(file).mtimeMs))
+  if (existsSync(productDirectory) && statSync(productDirectory).mtimeMs > newest) return productDirectory
+  rmSync(productDirectory, { recursive: true, force: true })
+  mkdirSync(productDirectory, { recursive: true })
+  writeFileSync(join(productDirectory, 'package.json'), '{ "private": true }\n')
+  await runToSuccess('npm', ['install', '--silent', ...tarballs], { cwd: productDirectory, timeoutMs: 300_000 })
+  return productDirectory
+}
+
+/** Started by its installed command. */
 export const millraceInstalled: BrokerKind = {
   name: 'millrace-installed',
   preallocatesIndexes: false,
   prepare: async () => {
-    await runToSuccess('npm', ['run', '--silent', 'package'], { cwd: repositoryRoot, timeoutMs: 300_000 })
-    const tarballs = globSync('dist/*.tgz', { cwd: repositoryRoot }).map((name) => join(repositoryRoot, name))
-    if (tarballs.length === 0) throw new Error('npm run package left no dist/*.tgz')
-    const newest = Math.max(...tarballs.map((file) => statSync(file).mtimeMs))
-    if (existsSync(productDirectory) && statSync(productDirectory).mtimeMs > newest) return
-    rmSync(productDirectory, { recursive: true, force: true })
-    mkdirSync(productDirectory, { recursive: true })
-    writeFileSync(join(productDirectory, 'package.json'), '{ "private": true }\n')
-    await runToSuccess('npm', ['install', '--silent', ...tarballs], { cwd: productDirectory, timeoutMs: 300_000 })
+    await installedProduct()
   },
   start: (options) => {
     const command = join(productDirectory, 'node_modules', '.bin', 'millrace')

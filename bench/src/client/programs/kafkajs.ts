@@ -1,5 +1,5 @@
 // kafkajs with its defaults; read in the cheapest of its two ways, eachBatch.
-import { foreignPackage } from './foreign-package.ts'
+import { installedPackage } from './installed-package.ts'
 import { runProgram } from './program.ts'
 
 interface Message {
@@ -26,7 +26,7 @@ interface KafkaJs {
   }
 }
 
-const { default: kafkajs } = await foreignPackage<{ default: KafkaJs }>('kafkajs')
+const { default: kafkajs } = await installedPackage<{ default: KafkaJs }>('kafkajs')
 
 const clientOf = (bootstrap: string) =>
   new kafkajs.Kafka({ clientId: 'bench', brokers: [bootstrap], logLevel: kafkajs.logLevel.NOTHING })

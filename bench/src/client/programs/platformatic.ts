@@ -1,5 +1,5 @@
 // @platformatic/kafka with its defaults; read by the stream's 'data' events.
-import { foreignPackage } from './foreign-package.ts'
+import { installedPackage } from './installed-package.ts'
 import { runProgram } from './program.ts'
 
 interface Message {
@@ -20,7 +20,7 @@ interface Platformatic {
   }
 }
 
-const { Producer, Consumer } = await foreignPackage<Platformatic>('@platformatic/kafka')
+const { Producer, Consumer } = await installedPackage<Platformatic>('@platformatic/kafka')
 
 await runProgram({
   producer: async ({ bootstrap, topic }) => {
