@@ -3,7 +3,7 @@
  * rules: Kafka's RecordAccumulator.
  */
 import { BATCH_HEADER_SIZE, type NewRecordHeader, type RecordField } from '@millrace/protocol'
-import type { Clock, Random } from '@millrace/runtime'
+import { BufferPool, type Clock, type Random } from '@millrace/runtime'
 import type { Receiver } from './acknowledgement.ts'
 import { ProducerBatch, type BatchWatcher, type PackingOptions, type SettledListener } from './producer-batch.ts'
 import type { PartitionQueue } from './partition-queue.ts'
@@ -11,6 +11,10 @@ import { TopicQueues } from './topic-queues.ts'
 
 /** Smallest first buffer of a batch: most are small, and memory of many partitions adds up. */
 const SMALLEST_BUFFER_BYTES = 512
+/** Below this Node's own pool serves. */
+const POOLED_FROM_BYTES = 4096
+/** Buffers of settled batches that wait for the next ones, at most. */
+const KEPT_BUFFER_BYTES = 8 * 1024 * 1024
 
 export interface AccumulatorOptions {
   readonly clock: Clock
@@ -33,6 +37,8 @@ export class Accumulator {
   readonly #options: AccumulatorOptions
   readonly #limitBytes: number
   readonly #incomplete = new Set<ProducerBatch>()
+  /** Fresh memory for every batch would cost more than writing the records into it. */
+  readonly #buffers: BufferPool
   #usedBytes = 0
   #flushes = 0
   /** On the monotonic clock; no batch expires before. */
@@ -48,6 +54,7 @@ export class Accumulator {
     this.#options = options
     // The header counts, as in Kafka; a batch takes at least one record.
     this.#limitBytes = Math.max(1, options.batchSize)
+    this.#buffers = new BufferPool({ maxKeptBytes: Math.min(KEPT_BUFFER_BYTES, options.bufferMemory) })
   }
 
   get isFull(): boolean {
@@ -136,6 +143,8 @@ export class Accumulator {
     if (batch.isSettled) return
     this.#settled(batch)
     batch.deliver(baseOffset, logAppendTimeMs, this.#options.onSettled)
+    const buffer = batch.takeBuffer()
+    if (buffer !== null && buffer.length >= POOLED_FROM_BYTES) this.#buffers.release(buffer)
     this.onFreed()
   }
 
@@ -206,12 +215,15 @@ export class Accumulator {
       packing.compression === 0
         ? this.#limitBytes
         : BATCH_HEADER_SIZE + queue.topic.compression.fillBytes(Math.max(1, this.#limitBytes - BATCH_HEADER_SIZE))
-    const wanted = Math.min(limitBytes, queue.typicalBatchBytes + (queue.typicalBatchBytes >> 3))
+    const wanted = Math.max(
+      SMALLEST_BUFFER_BYTES,
+      Math.min(limitBytes, queue.typicalBatchBytes + (queue.typicalBatchBytes >> 3)),
+    )
     return new ProducerBatch(queue, {
       createdMs: clock.monotonicMs(),
       limitBytes,
       packing,
-      buffer: Buffer.allocUnsafe(Math.max(SMALLEST_BUFFER_BYTES, wanted)),
+      buffer: wanted < POOLED_FROM_BYTES ? Buffer.allocUnsafe(wanted) : this.#buffers.acquire(wanted),
     })
   }
 

@@ -52,6 +52,8 @@ export class ProducerBatch implements Sequenced {
   readonly #slots: number[]
   readonly #timestamps: number[]
   #builder: RecordBatchBuilder | null
+  /** What it was given to write into; null when it was given none, or that did not suffice. */
+  #buffer: Uint8Array | null
   #isClosed = false
   /** What became of the records when they were compressed. */
   #packed: Uint8Array | null = null
@@ -96,6 +98,7 @@ export class ProducerBatch implements Sequenced {
     this.#limitBytes = limitBytes
     this.#packing = packing
     this.#isPart = part !== null
+    this.#buffer = part === null ? buffer : null
     if (part === null) {
       this.#builder = new RecordBatchBuilder({ ...packing, buffer } as ConstructorParameters<
         typeof RecordBatchBuilder
@@ -213,6 +216,7 @@ export class ProducerBatch implements Sequenced {
     }
     if (this.#bytes === null) {
       this.#bytes = this.#builder!.build(producer, this.#packed)
+      if (this.#builder!.buffer !== this.#buffer) this.#buffer = null
       this.#builder = null
       this.#packed = null
     } else setBatchProducer(this.#bytes, 0, producer)
@@ -263,6 +267,16 @@ export class ProducerBatch implements Sequenced {
       offset += step
     }
     this.#tellWatchers()
+  }
+
+  /**
+   * The buffer that it was given, if nobody can be reading it any more: the batch was sent once, and its broker has answered, or the system has its
+   * bytes. After other attempts a connection that is being torn down may still hold them. To be called once.
+   */
+  takeBuffer(): Uint8Array | null {
+    const buffer = this.attempts === 1 ? this.#buffer : null
+    this.#buffer = null
+    return buffer
   }
 
   /** The records are not written, or nobody knows. */
