@@ -97,3 +97,19 @@ export type {
   ShareRecord,
   ShareRunOptions,
 } from './share/share-consumer.ts'
+export type { Committable, Consumer, ConsumerBatch, ReadOptions, SeekTarget } from './consumer/consumer.ts'
+export type { CloseOptions } from './consumer/close-consumer.ts'
+export type { ConsumerInterceptor } from './consumer/interceptor.ts'
+export type { ConsumerOptions, OffsetReset } from './consumer/options.ts'
+export type { RebalanceListener } from './consumer/rebalance-listener.ts'
+export type { DeadLetterOptions, HandlerContext, RetryOptions, RunOptions } from './consumer/run-options.ts'
+export type {
+  Assignor,
+  AssignableTopics,
+  AssignedMember,
+  MemberAssignment,
+  MemberSubscription,
+  RebalanceProtocol,
+} from './assignors/assignor.ts'
+export { builtInAssignors } from './assignors/built-in-assignors.ts'
+export type { BuiltInAssignorName } from './assignors/built-in-assignors.ts'

@@ -2,6 +2,7 @@
 import type { ClientMetric } from '../observe/metrics.ts'
 import type { GroupMetadata } from '../producer/producer.ts'
 import type { ConsumerRecord, TopicPartition, TopicPartitionOffset } from '../record.ts'
+import type { CloseOptions } from './close-consumer.ts'
 import type { RebalanceListener } from './rebalance-listener.ts'
 import type { RunOptions } from './run-options.ts'
 
@@ -78,5 +79,5 @@ export interface Consumer<K, V> extends AsyncDisposable, AsyncIterable<ConsumerR
   enforceRebalance(reason?: string): void
   metrics(): readonly ClientMetric[]
   /** Finishes what is being handled, commits (with `enableAutoCommit`) and leaves the group. Loops end. */
-  close(options?: { readonly timeoutMs?: number; readonly leaveGroup?: boolean }): Promise<void>
+  close(options?: CloseOptions): Promise<void>
 }

@@ -1,238 +1,93 @@
-/** A consumer: what its parts are, and how they hear of each other. The rules are in the parts. */
-import { CodecWorker, ErrorCode, KafkaError } from '@millrace/protocol'
-import type { Logger } from '@millrace/runtime'
-import type { ClientContext } from '../client-context.ts'
-import type { ClusterImage } from '../cluster/cluster-image.ts'
-import type { Cluster } from '../cluster/cluster.ts'
-import type { TopicInterest } from '../cluster/metadata.ts'
-import { channels } from '../observe/channels.ts'
-import type { Metrics } from '../observe/metrics.ts'
+/** A consumer, as the application sees it. */
+import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { ClientMetric } from '../observe/metrics.ts'
 import type { GroupMetadata } from '../producer/producer.ts'
 import type { ConsumerRecord, TopicPartition, TopicPartitionOffset } from '../record.ts'
+import { closeConsumer, endSubscription, type CloseOptions } from './close-consumer.ts'
 import { offsetsOf } from './commits/committable.ts'
-import { Commits } from './commits/commits.ts'
+import type { Commits } from './commits/commits.ts'
+import type { ConsumerCore } from './consumer-core.ts'
 import type { Committable, Consumer, ConsumerBatch, ReadOptions, SeekTarget } from './consumer.ts'
-import { Fetcher } from './fetch/fetcher.ts'
-import { Interceptors } from './interceptors.ts'
-import type { Membership, MembershipOwner, Subscription } from './membership.ts'
-import { GroupOffsets } from './offsets/group-offsets.ts'
 import { EARLIEST, LATEST } from './offsets/list-offsets.ts'
 import { findOffsets } from './offsets/offset-queries.ts'
-import type { consumerOptions, ConsumerSettings } from './options.ts'
-import { applyMetadata } from './partition-leaders.ts'
-import { AssignedPartition } from './positions/assigned-partition.ts'
-import { Assignment } from './positions/assignment.ts'
-import { PositionFinder } from './positions/position-finder.ts'
 import { BatchLoop } from './reading/batch-loop.ts'
-import { PartitionSource } from './reading/partition-source.ts'
+import type { LoopReaderOptions } from './reading/loop-reader.ts'
 import { RecordLoop } from './reading/record-loop.ts'
 import type { RebalanceListener } from './rebalance-listener.ts'
-import { Rebalances } from './rebalances.ts'
 import type { RecordSource } from './record-source.ts'
-import type { FetchedRecords } from './records/fetched-records.ts'
-import type { Deserializers } from './records/record-origin.ts'
 import type { RunOptions } from './run-options.ts'
 
-/** Kafka's. */
-const defaultCloseTimeoutMs = 30_000
-/**
- * `close` waits so long for a loop to ask for its next record. Not longer, as it may be the loop's own body that waits for `close`; then the record in hand
- * is not committed.
- */
-const loopGraceMs = 1_000
-
-export interface ConsumerParts<K, V> {
-  readonly context: ClientContext<typeof consumerOptions>
-  readonly deserializers: Deserializers<K, V>
-  /** How to be a member of a group. */
-  readonly openMembership: (options: {
-    readonly cluster: Cluster
-    readonly settings: ConsumerSettings & { readonly groupId: string }
-    readonly owner: MembershipOwner
-  }) => Membership
+export interface KafkaConsumerOptions<K, V> {
+  readonly core: ConsumerCore<K, V>
+  readonly metrics: () => readonly ClientMetric[]
   readonly run: (source: RecordSource<K, V>, options: RunOptions<K, V>) => Promise<void>
 }
 
 export class KafkaConsumer<K, V> implements Consumer<K, V> {
-  readonly #parts: ConsumerParts<K, V>
-  readonly #settings: ConsumerSettings
-  readonly #cluster: Cluster
-  readonly #metrics: Metrics
-  readonly #logger: Logger
-  readonly #assignment = new Assignment<K, V>()
-  readonly #codecs: CodecWorker
-  readonly #interest: TopicInterest
-  readonly #metadataWatch: Disposable
-  readonly #source: PartitionSource<K, V>
-  readonly #finder: PositionFinder<K, V>
-  readonly #fetcher: Fetcher<K, V>
-  readonly #groupOffsets: GroupOffsets | null
-  readonly #commits: Commits<K, V> | null
-  readonly #rebalances: Rebalances<K, V>
-  readonly #consumed
-  #subscription: Subscription | null
-  #listener: RebalanceListener | null
-  #isAssignedByHand = false
-  #membership: Membership | null = null
-  /** Waits for a partition to get a position, or for the consumer to close. */
-  readonly #positionWaits = new Set<() => void>()
+  readonly #core: ConsumerCore<K, V>
+  readonly #options: KafkaConsumerOptions<K, V>
   #closing: Promise<void> | null = null
 
-  constructor(parts: ConsumerParts<K, V>) {
-    const { settings, cluster, metrics } = parts.context
-    this.#parts = parts
-    this.#settings = settings
-    this.#cluster = cluster
-    this.#metrics = metrics
-    this.#logger = settings.logger
-    this.#subscription = settings.topics
-    this.#listener = settings.onRebalance
-    const { groupId } = settings
-    if (groupId === null && settings.enableAutoCommit === true)
-      throw new TypeError('kafka.consumer(): enableAutoCommit needs a groupId to commit for')
-    this.#codecs = new CodecWorker({ onTrouble: (error) => this.#logger.warn('the codec thread has ended', { error }) })
-    const interceptors = new Interceptors(settings.interceptors, this.#logger)
-    this.#consumed = metrics.meter({ group: 'consumer-fetch-manager-metrics', name: 'records-consumed' })
-    const { signal } = cluster
-    this.#source = new PartitionSource({
-      clock: cluster.world.clock,
-      assignment: this.#assignment,
-      maxPollRecords: settings.maxPollRecords,
-      intercept: (records) => interceptors.consume(records),
-      onAsked: () => this.#asked(),
-      polled: () => this.#membership?.polled(),
-      onGiven: (records) => this.#given(records),
-      onTaken: () => this.#fetcher.wake(),
-    })
-    this.#groupOffsets = groupId === null ? null : new GroupOffsets(cluster, groupId)
-    const onError = (error: Error): void => this.#source.tell(error)
-    const onTrouble = (error: Error): void => this.#troubled(error)
-    this.#finder = new PositionFinder({
-      cluster,
-      settings,
-      assignment: this.#assignment,
-      groupOffsets: this.#groupOffsets,
-      signal,
-      onPosition: () => this.#positioned(),
-      onError,
-      onTrouble,
-    })
-    this.#fetcher = new Fetcher({
-      cluster,
-      settings,
-      assignment: this.#assignment,
-      codecs: this.#codecs,
-      signal,
-      onRecords: () => this.#source.wake(),
-      onError,
-      onOutOfRange: (partition) => this.#finder.outOfRange(partition),
-      onDiverged: (partition, end) => this.#finder.diverged(partition, end),
-    })
-    this.#commits =
-      groupId === null || this.#groupOffsets === null
-        ? null
-        : new Commits({
-            cluster,
-            groupId,
-            groupOffsets: this.#groupOffsets,
-            settings,
-            metrics,
-            assignment: this.#assignment,
-            membership: () => this.#membership,
-            report: () => this.#source.reader?.report?.(),
-            onCommitted: (offsets) => interceptors.committed(offsets),
-            onTrouble,
-          })
-    this.#rebalances = new Rebalances({
-      cluster,
-      settings,
-      assignment: this.#assignment,
-      source: this.#source,
-      automaticCommits: settings.enableAutoCommit === false ? null : this.#commits,
-      subscription: () => this.#subscription ?? [],
-      listener: () => this.#listener,
-      add: (partitions) => this.#add(partitions, true),
-      onReadable: () => this.#wakeAll(),
-      onTrouble,
-      onFailure: (error) => this.#source.fail(error),
-    })
-    this.#interest = cluster.metadata.watch()
-    this.#metadataWatch = cluster.metadata.onChange((image) => this.#metadataChanged(image))
+  constructor(options: KafkaConsumerOptions<K, V>) {
+    this.#options = options
+    this.#core = options.core
   }
 
   subscribe(topics: readonly string[] | RegExp, listener?: RebalanceListener): void {
     this.#requireOpen()
-    if (this.#settings.groupId === null)
+    const core = this.#core
+    if (core.settings.groupId === null)
       throw new TypeError('subscribe needs a groupId; without a group, assign partitions')
-    if (this.#isAssignedByHand)
+    if (core.isAssignedByHand)
       throw new TypeError('this consumer has partitions by assign(); unsubscribe() before it can subscribe')
-    if (
-      !(topics instanceof RegExp) &&
-      (topics.length === 0 || topics.some((topic) => typeof topic !== 'string' || topic === ''))
-    )
+    const isPattern = topics instanceof RegExp
+    if (!isPattern && (topics.length === 0 || topics.some((topic) => typeof topic !== 'string' || topic === '')))
       throw new TypeError(
-        'subscribe expects a list of topics that is not empty, or a RegExp; to end a subscription there is unsubscribe()',
+        'subscribe expects a list of topics that is not empty, or a RegExp; unsubscribe() ends a subscription',
       )
-    this.#subscription = topics instanceof RegExp ? topics : [...topics]
-    if (listener !== undefined) this.#listener = listener
-    if (!(topics instanceof RegExp)) {
-      // Nothing more of the others, though they are ours until the group has taken them back.
-      for (const partition of this.#assignment) if (!topics.includes(partition.topic)) partition.isWithheld = true
-    }
-    this.#membership?.subscriptionChanged()
-    this.#source.wake()
+    core.subscription = isPattern ? topics : [...topics]
+    if (listener !== undefined) core.listener = listener
+    // Nothing more of the others, though they are ours until the group has taken them back.
+    if (!isPattern)
+      for (const partition of core.assignment) if (!topics.includes(partition.topic)) partition.isWithheld = true
+    core.membership?.subscriptionChanged()
+    core.source.wake()
   }
 
   async unsubscribe(): Promise<void> {
     this.#requireOpen()
-    const membership = this.#membership
-    this.#subscription = null
-    this.#isAssignedByHand = false
-    this.#rebalances.hurry(0, this.#settings.defaultApiTimeoutMs)
-    try {
-      if (membership !== null) {
-        await membership.leave({ leaveGroup: true, signal: AbortSignal.any([this.#cluster.signal]) })
-        this.#membership = null
-        await membership[Symbol.asyncDispose]()
-      } else if (this.#assignment.size > 0) {
-        await this.#rebalances.dismissed(this.assignment())
-      }
-    } finally {
-      this.#rebalances.calmDown()
-    }
-    this.#interest.set([])
+    await endSubscription(this.#core)
   }
 
   assign(partitions: readonly TopicPartition[]): void {
     this.#requireOpen()
-    if (this.#subscription !== null)
+    const { subscription, assignment, commits, commitsOnItsOwn, source } = this.#core
+    if (subscription !== null)
       throw new TypeError('this consumer has subscribed to topics; unsubscribe() before it can assign partitions')
     for (const { topic, partition } of partitions)
       if (typeof topic !== 'string' || topic === '' || !Number.isInteger(partition) || partition < 0)
         throw new TypeError('assign expects a list of { topic, partition }')
-    this.#isAssignedByHand = true
+    this.#core.isAssignedByHand = true
     const wanted = new Set(partitions.map(({ topic, partition }) => `${partition} ${topic}`))
-    const leaving = [...this.#assignment].filter(({ topic, partition }) => !wanted.has(`${partition} ${topic}`))
+    const leaving = [...assignment].filter(({ topic, partition }) => !wanted.has(`${partition} ${topic}`))
     if (leaving.length > 0) {
-      if (this.#commitsOnItsOwn) this.#commits?.commitSoon(this.#commits.handled())
-      this.#source.reader?.moved(leaving)
-      for (const partition of leaving) this.#assignment.remove(partition)
+      if (commitsOnItsOwn) commits?.commitSoon(commits.handled())
+      source.reader?.moved(leaving)
+      for (const partition of leaving) assignment.remove(partition)
     }
-    this.#add(partitions, false)
-    if (this.#commitsOnItsOwn) this.#commits?.startAutomatic()
-    this.#wakeAll()
-    this.#source.wake()
+    this.#core.add(partitions, { isWithheld: false })
+    if (commitsOnItsOwn) commits?.startAutomatic()
+    this.#core.wake()
   }
 
   subscription(): readonly string[] {
-    if (this.#subscription === null) return []
-    if (this.#membership !== null) return this.#membership.subscribedTopics
-    return this.#subscription instanceof RegExp ? [] : this.#subscription
+    if (this.#core.subscription === null) return []
+    if (this.#core.membership !== null) return this.#core.membership.subscribedTopics
+    return this.#core.subscription instanceof RegExp ? [] : this.#core.subscription
   }
 
   assignment(): readonly TopicPartition[] {
-    return [...this.#assignment].map(({ topic, partition }) => ({ topic, partition }))
+    return [...this.#core.assignment].map(({ topic, partition }) => ({ topic, partition }))
   }
 
   [Symbol.asyncIterator](): AsyncIterator<ConsumerRecord<K, V>> {
@@ -248,7 +103,7 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
   }
 
   run(options: RunOptions<K, V>): Promise<void> {
-    return this.#parts.run(this.#source, options)
+    return this.#options.run(this.#core.source, options)
   }
 
   async commit(upTo?: Committable<K, V>, { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
@@ -263,26 +118,27 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
 
   async committed(partitions: readonly TopicPartition[]): Promise<readonly (TopicPartitionOffset | null)[]> {
     this.#requireOpen()
-    const groupOffsets = this.#groupOffsets
+    const groupOffsets = this.#core.groupOffsets
     if (groupOffsets === null) throw new TypeError('committed needs a groupId')
     if (partitions.length === 0) return []
-    const found = await this.#cluster.withRetries(`committed offsets of group ${this.#settings.groupId}`, (signal) =>
-      groupOffsets.fetch(partitions, signal),
+    const found = await this.#core.cluster.withRetries(
+      `committed offsets of group ${this.#core.settings.groupId}`,
+      (signal) => groupOffsets.fetch(partitions, signal),
     )
     return partitions.map((partition) => found.get(partition) ?? null)
   }
 
   async position(wanted: TopicPartition): Promise<bigint> {
     this.#requireOpen()
-    const { clock } = this.#cluster.world
-    const timeoutMs = this.#settings.defaultApiTimeoutMs
+    const { clock } = this.#core.cluster.world
+    const timeoutMs = this.#core.settings.defaultApiTimeoutMs
     const deadlineMs = clock.monotonicMs() + timeoutMs
-    using _awake = this.#cluster.holdProcess()
+    using _awake = this.#core.cluster.holdProcess()
     for (;;) {
-      const partition = this.#assignment.require(wanted)
-      if (partition.position !== null) return this.#source.positionIn(wanted) ?? partition.position.offset
-      this.#finder.wake()
-      await this.#positionChange(deadlineMs - clock.monotonicMs())
+      const partition = this.#core.assignment.require(wanted)
+      if (partition.position !== null) return this.#core.source.positionIn(wanted) ?? partition.position.offset
+      this.#core.finder.wake()
+      await this.#core.positionChange(deadlineMs - clock.monotonicMs())
       this.#requireOpen()
       if (clock.monotonicMs() >= deadlineMs)
         throw new KafkaError(
@@ -295,35 +151,35 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
   async seek(target: SeekTarget, partitions: readonly TopicPartition[] = this.assignment()): Promise<void> {
     this.#requireOpen()
     if (typeof target === 'bigint' && target < 0n) throw new RangeError(`cannot seek to offset ${target}`)
-    const moved = partitions.map((partition) => this.#assignment.require(partition))
-    this.#source.reader?.moved(partitions)
+    const moved = partitions.map((partition) => this.#core.assignment.require(partition))
+    this.#core.source.reader?.moved(partitions)
     for (const partition of moved) {
       if (typeof target === 'bigint') partition.moveTo({ offset: target, leaderEpoch: -1 })
       else if (typeof target === 'string') partition.resetTo(target)
       else partition.resetTo({ timestamp: BigInt(target.timestamp) })
     }
-    this.#wakeAll()
+    this.#core.wake()
   }
 
   pause(partitions: readonly TopicPartition[]): void {
-    for (const partition of partitions.map((one) => this.#assignment.require(one))) partition.isPaused = true
-    this.#source.reader?.paused(partitions)
+    for (const partition of partitions.map((one) => this.#core.assignment.require(one))) partition.isPaused = true
+    this.#core.source.reader?.paused(partitions)
   }
 
   resume(partitions: readonly TopicPartition[]): void {
-    for (const partition of partitions.map((one) => this.#assignment.require(one))) partition.isPaused = false
-    this.#source.reader?.resumed(partitions)
-    this.#wakeAll()
+    for (const partition of partitions.map((one) => this.#core.assignment.require(one))) partition.isPaused = false
+    this.#core.source.reader?.resumed(partitions)
+    this.#core.wake()
   }
 
   paused(): readonly TopicPartition[] {
-    return [...this.#assignment]
+    return [...this.#core.assignment]
       .filter(({ isPaused }) => isPaused)
       .map(({ topic, partition }) => ({ topic, partition }))
   }
 
   currentLag(wanted: TopicPartition): bigint | null {
-    return this.#assignment.require(wanted).lag(this.#settings.isolationLevel)
+    return this.#core.assignment.require(wanted).lag(this.#core.settings.isolationLevel)
   }
 
   beginningOffsets(partitions: readonly TopicPartition[]): Promise<readonly TopicPartitionOffset[]> {
@@ -349,22 +205,22 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
   }
 
   groupMetadata(): GroupMetadata {
-    const { groupId, groupInstanceId } = this.#settings
+    const { groupId, groupInstanceId } = this.#core.settings
     if (groupId === null) throw new TypeError('groupMetadata needs a groupId')
-    return this.#membership?.metadata ?? { groupId, generationId: -1, memberId: '', groupInstanceId }
+    return this.#core.membership?.metadata ?? { groupId, generationId: -1, memberId: '', groupInstanceId }
   }
 
   enforceRebalance(reason = 'rebalance enforced by user'): void {
-    if (this.#settings.groupId === null) throw new TypeError('enforceRebalance needs a groupId')
-    this.#membership?.enforceRebalance(reason)
+    if (this.#core.settings.groupId === null) throw new TypeError('enforceRebalance needs a groupId')
+    this.#core.membership?.enforceRebalance(reason)
   }
 
   metrics(): readonly ClientMetric[] {
-    return this.#metrics.all()
+    return this.#options.metrics()
   }
 
-  close(options: { readonly timeoutMs?: number; readonly leaveGroup?: boolean } = {}): Promise<void> {
-    this.#closing ??= this.#close(options.timeoutMs ?? defaultCloseTimeoutMs, options.leaveGroup ?? true)
+  close(options: CloseOptions = {}): Promise<void> {
+    this.#closing ??= closeConsumer(this.#core, options)
     return this.#closing
   }
 
@@ -372,136 +228,13 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
     return this.close()
   }
 
-  async #close(timeoutMs: number, leaveGroup: boolean): Promise<void> {
-    const { clock } = this.#cluster.world
-    using _awake = this.#cluster.holdProcess()
-    this.#rebalances.hurry(Math.min(loopGraceMs, timeoutMs), timeoutMs)
-    this.#source.close()
-    for (const wake of this.#positionWaits) wake()
-    const late = new AbortController()
-    const timer = clock.after(timeoutMs, () =>
-      late.abort(new KafkaError(ErrorCode.REQUEST_TIMED_OUT, `close() took longer than ${timeoutMs} ms`)),
-    )
-    const { promise: timeout, resolve: timedOut } = Promise.withResolvers<void>()
-    late.signal.addEventListener('abort', () => timedOut())
-    try {
-      const membership = this.#membership
-      const left =
-        membership === null
-          ? this.#rebalances.dismissed(this.assignment())
-          : membership.leave({ leaveGroup, signal: late.signal })
-      await Promise.race([left, timeout])
-      left.catch(() => {})
-    } catch (error) {
-      if (!late.signal.aborted) this.#troubled(error as Error)
-    } finally {
-      timer.cancel()
+  #loop(signal: AbortSignal | undefined): LoopReaderOptions<K, V> {
+    const { source } = this.#core
+    const waiting = (): void => {
+      this.#core.membership?.handling(null)
+      this.#core.membership?.waiting()
     }
-    this.#commits?.close()
-    this.#fetcher.close()
-    this.#metadataWatch[Symbol.dispose]()
-    this.#interest[Symbol.dispose]()
-    await Promise.all([
-      this.#membership?.[Symbol.asyncDispose](),
-      this.#codecs[Symbol.asyncDispose](),
-      this.#cluster[Symbol.asyncDispose](),
-    ])
-  }
-
-  get #commitsOnItsOwn(): boolean {
-    return this.#settings.enableAutoCommit !== false
-  }
-
-  #loop(signal: AbortSignal | undefined) {
-    return { source: this.#source, signal, waiting: () => this.#waiting() }
-  }
-
-  /** Somebody asks for records: the place where a consumer becomes a member of its group. */
-  #asked(): void {
-    if (this.#isAssignedByHand || this.#membership !== null) return
-    if (this.#subscription === null)
-      throw new TypeError('this consumer has nothing to read: subscribe to topics, or assign partitions')
-    const { groupId } = this.#settings
-    if (groupId === null)
-      throw new TypeError(
-        'kafka.consumer(): topics need a groupId to share them with; without a group, assign partitions',
-      )
-    this.#membership = this.#parts.openMembership({
-      cluster: this.#cluster,
-      settings: { ...this.#settings, groupId },
-      owner: this.#rebalances,
-    })
-    this.#membership.join()
-    if (this.#commitsOnItsOwn) this.#commits?.startAutomatic()
-  }
-
-  #waiting(): void {
-    this.#membership?.handling(null)
-    this.#membership?.waiting()
-  }
-
-  #given(records: FetchedRecords<K, V>): void {
-    this.#consumed.record(records.count)
-    this.#membership?.handling(records)
-    if (!channels.consumedBatch.hasSubscribers) return
-    const { topic, partition, count, firstOffset, lag } = records
-    const { clientId, groupId } = this.#settings
-    channels.consumedBatch.publish({ clientId, groupId, topic, partition, recordsCount: count, firstOffset, lag })
-  }
-
-  /** Those that are not ours yet. */
-  #add(partitions: readonly TopicPartition[], isWithheld: boolean): void {
-    for (const { topic, partition } of partitions) {
-      if (this.#assignment.get({ topic, partition }) !== undefined) continue
-      const added = new AssignedPartition<K, V>({ topic, partition, deserializers: this.#parts.deserializers })
-      added.isWithheld = isWithheld
-      applyMetadata(added, this.#cluster.metadata.image)
-      this.#assignment.add(added)
-    }
-    this.#interest.set(this.#assignment.topics())
-  }
-
-  #metadataChanged(image: ClusterImage): void {
-    for (const partition of this.#assignment)
-      if (!applyMetadata(partition, image) && partition.position !== null) this.#finder.recreated(partition)
-    for (const topic of this.#assignment.topics()) {
-      const code = image.topicErrors.get(topic)
-      if (code === ErrorCode.TOPIC_AUTHORIZATION_FAILED || code === ErrorCode.INVALID_TOPIC_EXCEPTION)
-        this.#source.tell(new KafkaError(code, `topic ${topic} cannot be read: ${new KafkaError(code).message}`))
-    }
-    this.#wakeAll()
-  }
-
-  #positioned(): void {
-    for (const wake of this.#positionWaits) wake()
-    this.#fetcher.wake()
-    this.#source.wake()
-  }
-
-  #positionChange(timeoutMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        timer.cancel()
-        this.#positionWaits.delete(done)
-        resolve()
-      }
-      const timer = this.#cluster.world.clock.after(Math.max(0, timeoutMs), done)
-      this.#positionWaits.add(done)
-    })
-  }
-
-  #wakeAll(): void {
-    this.#finder.wake()
-    this.#positioned()
-  }
-
-  #troubled(error: Error): void {
-    this.#logger.warn('a consumer is in trouble', { groupId: this.#settings.groupId, error })
-    try {
-      this.#settings.onError?.(error)
-    } catch (thrown) {
-      this.#logger.warn('onError threw', { error: thrown })
-    }
+    return { source, signal, waiting }
   }
 
   async #ends(partitions: readonly TopicPartition[], timestamp: bigint): Promise<readonly TopicPartitionOffset[]> {
@@ -512,17 +245,20 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
   }
 
   #find(queries: readonly (TopicPartition & { readonly timestamp: bigint })[]) {
-    return findOffsets(queries, { cluster: this.#cluster, isolationLevel: this.#settings.isolationLevel })
+    const { cluster, settings } = this.#core
+    return findOffsets(queries, { cluster, isolationLevel: settings.isolationLevel })
   }
 
   #requireOpen(): void {
     if (this.#closing !== null) throw new Error('this consumer is closed')
   }
 
+  /** While the consumer closes, what is being handled may still be committed. */
   #requireCommits(): Commits<K, V> {
-    if (this.#closing !== null && this.#source.reader === null) throw new Error('this consumer is closed')
-    if (this.#commits === null) throw new TypeError('commit needs a groupId')
-    return this.#commits
+    const { commits, cluster } = this.#core
+    if (cluster.signal.aborted) throw new Error('this consumer is closed')
+    if (commits === null) throw new TypeError('commit needs a groupId')
+    return commits
   }
 }
 

@@ -29,12 +29,18 @@ export interface RebalancesOptions<K, V> {
   readonly onFailure: (error: Error) => void
 }
 
+/** How long what is in the application's hands may take. */
+interface Patience {
+  readonly loopMs: number
+  readonly handlerMs: number
+}
+
 type Event = 'assigned' | 'revoked' | 'lost'
 
 export class Rebalances<K, V> implements MembershipOwner {
   readonly #options: RebalancesOptions<K, V>
   /** Set while the consumer closes: how long what is in hand may take. */
-  #patience: { readonly loopMs: number; readonly handlerMs: number } | null = null
+  #patience: Patience | null = null
 
   constructor(options: RebalancesOptions<K, V>) {
     this.#options = options
@@ -45,8 +51,8 @@ export class Rebalances<K, V> implements MembershipOwner {
   }
 
   /** From now on what is in hand is not waited for longer than this. */
-  hurry(loopMs: number, handlerMs: number): void {
-    this.#patience = { loopMs, handlerMs }
+  hurry(patience: Patience): void {
+    this.#patience = patience
   }
 
   /** Back to waiting as long as it takes. */

@@ -9,6 +9,11 @@ export interface AskedPartition<K, V> {
   readonly fetchOffset: bigint
 }
 
+/** Of a partition in `asked`. */
+export function askedName(partition: number, topicOrId: string): string {
+  return `${partition} ${topicOrId}`
+}
+
 export class BrokerFetches<K, V> {
   readonly nodeId: number
   readonly session = new FetchSession()
@@ -19,7 +24,7 @@ export class BrokerFetches<K, V> {
   failures = 0
   /** On the monotonic clock: nothing is sent before that. */
   notBeforeMs = 0
-  /** Of the last request, by number and name or id. */
+  /** Of the last request, by `askedName`. */
   asked = new Map<string, AskedPartition<K, V>>()
   /** The last request did not wait for data and got none: until then it is not repeated unless there is news. */
   quietUntilMs = 0

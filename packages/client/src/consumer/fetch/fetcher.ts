@@ -8,45 +8,21 @@
  * repeated until something changes, or `fetchMaxWaitMs` have passed.
  */
 import type { BrokerConnection } from '@millrace/network'
-import {
-  ErrorCode,
-  errorName,
-  Fetch,
-  KafkaError,
-  Reader,
-  readResponseHeader,
-  ZERO_UUID,
-  type CodecWorker,
-  type Response,
-} from '@millrace/protocol'
+import { ErrorCode, Fetch, KafkaError, Reader, readResponseHeader, ZERO_UUID } from '@millrace/protocol'
 import type { Timer } from '@millrace/runtime'
 import { backoffMs } from '../../cluster/backoff.ts'
-import type { Cluster } from '../../cluster/cluster.ts'
-import type { EpochEnd } from '../offsets/epoch-ends.ts'
-import type { ConsumerSettings } from '../options.ts'
 import type { AssignedPartition } from '../positions/assigned-partition.ts'
 import type { Assignment } from '../positions/assignment.ts'
-import { BrokerFetches, type AskedPartition } from './broker-fetches.ts'
+import { askedName, BrokerFetches } from './broker-fetches.ts'
+import { FetchAnswers, type FetchAnswer, type FetchAnswersOptions } from './fetch-answers.ts'
 import { FIRST_VERSION_WITH_IDS, fetchRequest } from './fetch-request.ts'
 import type { SessionPartition } from './fetch-session.ts'
-import { FetchedPart } from './fetched-part.ts'
 
-export interface FetcherOptions<K, V> {
-  readonly cluster: Cluster
-  readonly settings: ConsumerSettings
+export interface FetcherOptions<K, V> extends FetchAnswersOptions<K, V> {
   readonly assignment: Assignment<K, V>
-  readonly codecs: CodecWorker
   readonly signal: AbortSignal
-  /** Something can be taken that could not before. */
-  readonly onRecords: () => void
-  /** For whoever reads next. */
-  readonly onError: (error: Error) => void
-  readonly onOutOfRange: (partition: AssignedPartition<K, V>) => void
-  readonly onDiverged: (partition: AssignedPartition<K, V>, end: EpochEnd) => void
+  readonly onAnswer: (sizeBytes: number, latencyMs: number) => void
 }
-
-type FetchAnswer = Response<typeof Fetch>
-type PartitionAnswer = FetchAnswer['responses'][number]['partitions'][number]
 
 /** What a request shall ask for: never none. */
 interface Plan<K, V> {
@@ -58,12 +34,14 @@ interface Plan<K, V> {
 export class Fetcher<K, V> {
   readonly #options: FetcherOptions<K, V>
   readonly #brokers = new Map<number, BrokerFetches<K, V>>()
+  readonly #answers: FetchAnswers<K, V>
   #timer: Timer | null = null
   #timerAtMs = Infinity
   #turn = 0
 
   constructor(options: FetcherOptions<K, V>) {
     this.#options = options
+    this.#answers = new FetchAnswers(options)
   }
 
   /** Asks for whatever is wanted and not asked for yet. To be called when something changes; cheap when nothing has. */
@@ -169,7 +147,7 @@ export class Fetcher<K, V> {
       const version = versionFor(connection, usesTopicIds)
       broker.asked = new Map(
         plan.wanted.map((of) => [
-          nameOf(of.partition, usesTopicIds ? (of.topicId ?? '') : of.topic),
+          askedName(of.partition, usesTopicIds ? (of.topicId ?? '') : of.topic),
           { of, generation: of.generation, fetchOffset: of.fetchPlace.offset },
         ]),
       )
@@ -184,8 +162,10 @@ export class Fetcher<K, V> {
         },
         version,
       )
+      const sentAtMs = this.#nowMs()
       const frame = await connection.exchange(Fetch, request, { version })
       try {
+        this.#options.onAnswer(frame.bytes.length, this.#nowMs() - sentAtMs)
         const isEmpty = this.#answered(broker, decode(frame.bytes, version), usesTopicIds)
         broker.quietUntilMs = plan.leavesOut && isEmpty ? this.#nowMs() + settings.fetchMaxWaitMs : 0
       } finally {
@@ -232,98 +212,9 @@ export class Fetcher<K, V> {
       return true
     }
     broker.failures = 0
-    let isEmpty = true
-    const moved: { asked: AskedPartition<K, V>; answer: PartitionAnswer }[] = []
-    for (const { topic, topicId, partitions } of answer.responses) {
-      for (const partition of partitions) {
-        const asked = broker.asked.get(nameOf(partition.partitionIndex, usesTopicIds ? topicId : topic))
-        if (asked === undefined || !isCurrent(asked)) continue
-        if (partition.errorCode === ErrorCode.NONE) {
-          if (this.#received(asked, partition)) isEmpty = false
-        } else {
-          this.#refused(broker, asked, partition.errorCode)
-          if (partition.currentLeader.leaderId >= 0) moved.push({ asked, answer: partition })
-        }
-      }
-    }
-    const endpoints = answer.nodeEndpoints.map(({ nodeId, host, port, rack }) => ({ id: nodeId, host, port, rack }))
-    for (const { asked, answer: partition } of moved)
-      cluster.metadata.leaderMoved(
-        { topic: asked.of.topic, partition: asked.of.partition, ...partition.currentLeader },
-        endpoints,
-      )
+    const isEmpty = this.#answers.read(broker, answer, usesTopicIds)
     onRecords()
     return isEmpty
-  }
-
-  /** Whether there are records. */
-  #received({ of, fetchOffset }: AskedPartition<K, V>, answer: PartitionAnswer): boolean {
-    const { settings, codecs, cluster, onRecords, onDiverged, onError } = this.#options
-    of.failures = 0
-    if (answer.highWatermark >= 0n) of.highWatermark = answer.highWatermark
-    if (answer.lastStableOffset >= 0n) of.lastStableOffset = answer.lastStableOffset
-    if (answer.logStartOffset >= 0n) of.logStartOffset = answer.logStartOffset
-    if (answer.divergingEpoch.endOffset >= 0n) {
-      onDiverged(of, { leaderEpoch: answer.divergingEpoch.epoch, endOffset: answer.divergingEpoch.endOffset })
-      return false
-    }
-    if (answer.preferredReadReplica >= 0) {
-      of.preferredReplica = answer.preferredReadReplica
-      of.preferredUntilMs = this.#nowMs() + cluster.settings.metadataMaxAgeMs
-    }
-    if (answer.records === null || answer.records.length === 0) return false
-    try {
-      of.received(
-        new FetchedPart({
-          // A copy of its own, so that a record kept keeps no more than this, and the frame can be used again.
-          bytes: Buffer.from(answer.records),
-          fetchOffset,
-          isolationLevel: settings.isolationLevel,
-          abortedTransactions: answer.abortedTransactions,
-          checkCrcs: settings.checkCrcs,
-          codecs,
-          onUnpacked: onRecords,
-        }),
-      )
-    } catch (error) {
-      this.#postpone(of)
-      onError(unreadable(of, error as Error))
-      return false
-    }
-    return true
-  }
-
-  #refused(broker: BrokerFetches<K, V>, { of, fetchOffset }: AskedPartition<K, V>, code: number): void {
-    const { cluster, onError, onOutOfRange } = this.#options
-    const place = `${of.topic}-${of.partition} at offset ${fetchOffset}`
-    this.#postpone(of)
-    switch (code) {
-      case ErrorCode.OFFSET_OUT_OF_RANGE:
-        if (broker.nodeId !== of.leader.id) {
-          // A follower may lag behind, or have a log of another length: the leader knows.
-          of.preferredReplica = -1
-          of.retryAtMs = 0
-        } else if (!of.hasRecords) onOutOfRange(of)
-        return
-      case ErrorCode.TOPIC_AUTHORIZATION_FAILED:
-        onError(new KafkaError(code, `this client may not read ${of.topic}; it needs the operation Read on the topic`))
-        return
-      case ErrorCode.UNKNOWN_LEADER_EPOCH:
-      case ErrorCode.UNKNOWN_SERVER_ERROR:
-        return
-      case ErrorCode.NOT_LEADER_OR_FOLLOWER:
-      case ErrorCode.REPLICA_NOT_AVAILABLE:
-      case ErrorCode.KAFKA_STORAGE_ERROR:
-      case ErrorCode.FENCED_LEADER_EPOCH:
-      case ErrorCode.OFFSET_NOT_AVAILABLE:
-      case ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
-      case ErrorCode.UNKNOWN_TOPIC_ID:
-      case ErrorCode.INCONSISTENT_TOPIC_ID:
-        of.preferredReplica = -1
-        cluster.metadata.refreshSoon()
-        return
-    }
-    onError(new KafkaError(code, `the broker cannot read ${place}: ${errorName(code)}`))
   }
 
   #failed(broker: BrokerFetches<K, V>, error: Error): void {
@@ -339,11 +230,6 @@ export class Fetcher<K, V> {
   #backOff(broker: BrokerFetches<K, V>): void {
     broker.notBeforeMs = this.#nowMs() + this.#pauseMs(broker.failures)
     this.#wakeAt(broker.notBeforeMs)
-  }
-
-  #postpone(partition: AssignedPartition<K, V>): void {
-    partition.failures++
-    partition.retryAtMs = this.#nowMs() + this.#pauseMs(partition.failures)
   }
 
   #pauseMs(failures: number): number {
@@ -373,20 +259,6 @@ export class Fetcher<K, V> {
   }
 }
 
-/** What to say of a batch that cannot be read. */
-export function unreadable({ topic, partition, position }: AssignedPartition<unknown, unknown>, error: Error): Error {
-  if (!(error instanceof KafkaError)) return error
-  return new KafkaError(
-    error.code,
-    `${topic}-${partition} cannot be read at offset ${position?.offset}: ${error.message}. Seek past it to go on without it`,
-    { cause: error },
-  )
-}
-
-function isCurrent<K, V>({ of, generation, fetchOffset }: AskedPartition<K, V>): boolean {
-  return !of.isGone && of.generation === generation && of.phase === 'reading' && of.fetchPlace.offset === fetchOffset
-}
-
 function versionFor(connection: BrokerConnection, usesTopicIds: boolean): number {
   const newest = connection.versionOf(Fetch)
   return usesTopicIds ? newest : Math.min(newest, FIRST_VERSION_WITH_IDS - 1)
@@ -404,10 +276,6 @@ function decode(bytes: Uint8Array, version: number): FetchAnswer {
       { cause: error },
     )
   }
-}
-
-function nameOf(partition: number, topicOrId: string): string {
-  return `${partition} ${topicOrId}`
 }
 
 /** The first of a request are served first. */

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '@millrace/runtime'
 import type { ConsumerRecord, TopicPartition, TopicPartitionOffset } from '../../record.ts'
-import { unreadable } from '../fetch/fetcher.ts'
+import { unreadable } from '../fetch/unreadable.ts'
 import type { AssignedPartition } from '../positions/assigned-partition.ts'
 import type { Assignment } from '../positions/assignment.ts'
 import type { RecordReader, RecordSource } from '../record-source.ts'
