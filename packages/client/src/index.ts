@@ -87,6 +87,19 @@ export type {
   TransactionListing,
   TransactionToAbort,
 } from './admin/transactions.ts'
+export type {
+  AssignableTopics,
+  AssignedMember,
+  Assignor,
+  MemberAssignment,
+  MemberSubscription,
+  RebalanceProtocol,
+} from './assignors/index.ts'
+export type { Committable, Consumer, ConsumerBatch, ReadOptions, SeekTarget } from './consumer/consumer.ts'
+export type { ConsumerInterceptor } from './consumer/interceptor.ts'
+export type { ConsumerOptions, OffsetReset } from './consumer/options.ts'
+export type { RebalanceListener } from './consumer/rebalance-listener.ts'
+export type { DeadLetterOptions, HandlerContext, RetryOptions, RunOptions } from './consumer/run-options.ts'
 export type { ShareConsumerOptions } from './share/options.ts'
 export type {
   Acknowledgement,

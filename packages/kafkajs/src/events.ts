@@ -9,6 +9,10 @@ export interface InstrumentationEvent<T> {
   readonly payload: T
 }
 
+/** Payloads differ by event, and KafkaJS's programs read their fields without a question. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type AnyEvent = InstrumentationEvent<any>
+
 export type RemoveInstrumentationEventListener = () => void
 
 type Listener = (event: InstrumentationEvent<never>) => void | Promise<void>

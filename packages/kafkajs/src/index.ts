@@ -1,4 +1,82 @@
+export { AssignerProtocol } from './assigner-protocol.ts'
+export type { Assignment } from './assigner-protocol.ts'
+export { PartitionAssigners } from './assigners.ts'
+export type { Assigner, AssignerCluster, GroupMember, GroupMemberAssignment, PartitionAssigner } from './assigners.ts'
+export type { Acl, AclEntry, AclFilter, AclResource, DescribeAclResource, MatchingAcl } from './admin-acls.ts'
+export type {
+  ConfigEntries,
+  ConfigSynonyms,
+  DescribeConfigResponse,
+  IResourceConfig,
+  ResourceConfigQuery,
+} from './admin-configs.ts'
+export type {
+  ConsumerGroupState,
+  DeleteGroupsResult,
+  FetchOffsetsPartition,
+  GroupDescription,
+  GroupOverview,
+  MemberDescription,
+} from './admin-groups.ts'
+export type {
+  IResourceConfigEntry,
+  ITopicConfig,
+  ITopicMetadata,
+  ITopicPartitionConfig,
+  OngoingTopicReassignment,
+  PartitionReassignment,
+  ReplicaAssignment,
+  SeekEntry,
+} from './admin-topics.ts'
+export type { Admin, AdminConfig, AdminEvents } from './admin.ts'
+export type { Batch } from './batch.ts'
+export { CompressionCodecs, CompressionTypes } from './compression.ts'
+export type {
+  BrokersFunction,
+  KafkaConfig,
+  OauthbearerProviderResponse,
+  SASLOptions,
+  SslOptions,
+} from './connection-options.ts'
+export type { ConsumerConfig } from './consumer-config.ts'
+export type { ConsumerEvents } from './consumer-events.ts'
+export type { Consumer, ConsumerSubscribeTopic, ConsumerSubscribeTopics } from './consumer.ts'
 export * from './errors.ts'
+export type { AnyEvent, InstrumentationEvent, RemoveInstrumentationEventListener } from './events.ts'
+export type {
+  ConsumerRunConfig,
+  EachBatchHandler,
+  EachBatchPayload,
+  EachBatchPayload as ConsumerEachBatchPayload,
+  EachMessageHandler,
+  EachMessagePayload,
+  EachMessagePayload as ConsumerEachMessagePayload,
+  TopicPartitionOffset,
+  TopicPartitionOffsetAndMetadata,
+} from './handlers.ts'
+export { Kafka } from './kafka.ts'
 export { logLevel } from './logger.ts'
 export type { logCreator, LogEntry, Logger, LoggerEntryContent } from './logger.ts'
-export type { InstrumentationEvent, RemoveInstrumentationEventListener } from './events.ts'
+export type { IHeaders, KafkaMessage, Message } from './message.ts'
+export { Partitioners } from './partitioners.ts'
+export type { ICustomPartitioner, PartitionerArgs, PartitionMetadata } from './partitioners.ts'
+export type { TopicPartitions } from './paused-partitions.ts'
+export type {
+  Producer,
+  ProducerBatch,
+  ProducerConfig,
+  ProducerEvents,
+  ProducerRecord,
+  RecordMetadata,
+  TopicMessages,
+} from './producer.ts'
+export {
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  ConfigResourceTypes,
+  ConfigSource,
+  ResourcePatternTypes,
+} from './resource-types.ts'
+export type { RetryOptions } from './retry.ts'
+export type { Offsets, PartitionOffset, TopicOffsets, Transaction } from './transaction.ts'

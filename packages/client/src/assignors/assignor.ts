@@ -60,11 +60,19 @@ export interface Assignor {
   readonly supportedProtocols?: readonly RebalanceProtocol[]
   /** What the leader's assignor shall know of this member. Called for each join. */
   userData?(topics: ReadonlySet<string>): Uint8Array | null
-  /** Gives each member its partitions; members it leaves out get none. Called on the leader only. */
+  /** Gives each member its partitions; members it leaves out get none. Called on the leader only; the group waits for it. */
+  assign(
+    topics: AssignableTopics,
+    members: ReadonlyMap<string, MemberSubscription>,
+  ): ReadonlyMap<string, MemberAssignment> | Promise<ReadonlyMap<string, MemberAssignment>>
+  /** Called on every member when it has its assignment. */
+  onAssignment?(assignment: MemberAssignment, member: AssignedMember): void
+}
+
+/** One that needs nothing but time to think, as Kafka's own. */
+export interface SynchronousAssignor extends Assignor {
   assign(
     topics: AssignableTopics,
     members: ReadonlyMap<string, MemberSubscription>,
   ): ReadonlyMap<string, MemberAssignment>
-  /** Called on every member when it has its assignment. */
-  onAssignment?(assignment: MemberAssignment, member: AssignedMember): void
 }

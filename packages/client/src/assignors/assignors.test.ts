@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { AssignableTopics, Assignor, MemberSubscription } from './assignor.ts'
+import type { AssignableTopics, SynchronousAssignor, MemberSubscription } from './assignor.ts'
 import { builtInAssignors } from './built-in-assignors.ts'
 import { encodePreviousAssignment } from './sticky-user-data.ts'
 import type { TopicPartition } from '../record.ts'
@@ -181,7 +181,7 @@ interface Step {
 
 /** One rebalance after the other, in which the members claim what they were given in the one before. */
 function replay(
-  assignor: Assignor,
+  assignor: SynchronousAssignor,
   {
     isHomogeneous,
     hasRacks,
@@ -250,7 +250,7 @@ function subscription(one: {
 }
 
 function assign(
-  assignor: Assignor,
+  assignor: SynchronousAssignor,
   topics: AssignableTopics,
   members: ReadonlyMap<string, MemberSubscription>,
 ): Assigned {

@@ -2,12 +2,12 @@
  * As `sticky`, for members that keep what they own while the group rebalances (KIP-429). What moves is first taken from the one who has it, and
  * given to the other in the rebalance that follows: a partition never has two owners.
  */
-import type { Assignor } from './assignor.ts'
+import type { SynchronousAssignor } from './assignor.ts'
 import { OwnershipClaims } from './ownership-claims.ts'
 import { stickyAssignment } from './sticky-assignment.ts'
 import { decodeOwningGeneration, encodeOwningGeneration } from './sticky-user-data.ts'
 
-export function cooperativeStickyAssignor(): Assignor {
+export function cooperativeStickyAssignor(): SynchronousAssignor {
   let owningGeneration = -1
   return {
     name: 'cooperative-sticky',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { AssignableTopics, Assignor, MemberSubscription } from './assignor.ts'
+import type { AssignableTopics, SynchronousAssignor, MemberSubscription } from './assignor.ts'
 import { builtInAssignors, type BuiltInAssignorName } from './built-in-assignors.ts'
 import { javaAssignments } from './java-assignments.testdata.ts'
 import { decodePreviousAssignment } from './sticky-user-data.ts'
@@ -146,7 +146,7 @@ function readCase(line: string): Group {
   }
 }
 
-function assigned(assignor: Assignor, { topics, members }: Group): Assigned {
+function assigned(assignor: SynchronousAssignor, { topics, members }: Group): Assigned {
   const assignment = assignor.assign(topics, members)
   return new Map([...members.keys()].map((id) => [id, new Set(assignment.get(id)!.partitions.map(nameOf).toSorted())]))
 }

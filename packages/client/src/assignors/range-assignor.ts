@@ -5,12 +5,12 @@
  * Where racks matter (KIP-881), partitions first go to members in the rack of a replica, within the same shares; co-partitioned topics move
  * together. What is left is cut as above, so the balance of a topic is the same with racks and without.
  */
-import type { AssignableTopics, Assignor, MemberSubscription } from './assignor.ts'
+import type { AssignableTopics, MemberSubscription, SynchronousAssignor } from './assignor.ts'
 import { partitionRacks, rackOf, racksMatter } from './rack-awareness.ts'
 import { sortedMemberIds, subscribersByTopic } from './subscribed-members.ts'
 import type { TopicPartition } from '../record.ts'
 
-export function rangeAssignor(): Assignor {
+export function rangeAssignor(): SynchronousAssignor {
   return {
     name: 'range',
     supportedProtocols: ['eager'],

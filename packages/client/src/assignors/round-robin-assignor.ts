@@ -1,9 +1,9 @@
 /** Deals all partitions of all topics in turn: topics by name, partitions by number, members in their order. */
-import type { Assignor } from './assignor.ts'
+import type { SynchronousAssignor } from './assignor.ts'
 import { sortedMemberIds, subscribersByTopic } from './subscribed-members.ts'
 import type { TopicPartition } from '../record.ts'
 
-export function roundRobinAssignor(): Assignor {
+export function roundRobinAssignor(): SynchronousAssignor {
   return {
     name: 'roundrobin',
     supportedProtocols: ['eager'],

@@ -29,7 +29,7 @@ export async function leadGroup(
     groupTopics.watch()
     return []
   }
-  const assignment = assignor.assign(assignable, members)
+  const assignment = await assignor.assign(assignable, members)
   if (protocol === 'cooperative') checkNothingIsGivenTwice(assignor.name, members, assignment)
   const unasked = [...assignment.values()]
     .flatMap(({ partitions }) => partitions.map(({ topic }) => topic))

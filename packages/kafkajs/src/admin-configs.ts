@@ -1,0 +1,128 @@
+/** Configs, as KafkaJS's admin has them. */
+import type { Admin as ClientAdmin, ConfigEntry } from '@millrace/client'
+import type { IResourceConfigEntry } from './admin-topics.ts'
+import { KafkaJSNonRetriableError } from './errors.ts'
+import { firstFailure } from './partial-failures.ts'
+import { codeIn, ConfigResourceTypes, ConfigSource, nameIn } from './resource-types.ts'
+
+export interface ResourceConfigQuery {
+  type: ConfigResourceTypes
+  name: string
+  configNames?: string[]
+}
+
+export interface ConfigSynonyms {
+  configName: string
+  configValue: string | null
+  configSource: ConfigSource
+}
+
+export interface ConfigEntries {
+  configName: string
+  configValue: string | null
+  isDefault: boolean
+  configSource: ConfigSource
+  isSensitive: boolean
+  readOnly: boolean
+  configSynonyms: ConfigSynonyms[]
+}
+
+export interface DescribeConfigResponse {
+  resources: {
+    configEntries: ConfigEntries[]
+    errorCode: number
+    errorMessage: string | null
+    resourceName: string
+    resourceType: ConfigResourceTypes
+  }[]
+  throttleTime: number
+}
+
+export interface IResourceConfig {
+  type: ConfigResourceTypes
+  name: string
+  configEntries: IResourceConfigEntry[]
+}
+
+export interface ConfigAdmin {
+  describeConfigs(configs: {
+    resources: ResourceConfigQuery[]
+    includeSynonyms?: boolean
+  }): Promise<DescribeConfigResponse>
+  /** Changes the entries named and no others, where KafkaJS puts all others back to their defaults. */
+  alterConfigs(configs: { validateOnly?: boolean; resources: IResourceConfig[] }): Promise<unknown>
+}
+
+export function configAdmin(admin: () => ClientAdmin): ConfigAdmin {
+  return {
+    async describeConfigs({ resources, includeSynonyms = false }) {
+      checkResources(resources)
+      const described = await firstFailure(admin().describeConfigs(resources.map(resourceOf), { includeSynonyms }))
+      return {
+        resources: resources.map(({ type, name, configNames }, index) => ({
+          configEntries: Object.values(described[index]!.configs)
+            .filter((entry) => configNames === undefined || configNames.includes(entry.name))
+            .map(entryFrom),
+          errorCode: 0,
+          errorMessage: null,
+          resourceName: name,
+          resourceType: type,
+        })),
+        throttleTime: 0,
+      }
+    },
+
+    async alterConfigs({ resources, validateOnly = false }) {
+      checkResources(resources)
+      await firstFailure(
+        admin().incrementalAlterConfigs(
+          resources.map((resource) => ({
+            ...resourceOf(resource),
+            set: Object.fromEntries(resource.configEntries.map(({ name, value }) => [name, value])),
+          })),
+          { validateOnly },
+        ),
+      )
+      return {
+        resources: resources.map(({ type, name }) => ({
+          errorCode: 0,
+          errorMessage: null,
+          resourceName: name,
+          resourceType: type,
+        })),
+        throttleTime: 0,
+      }
+    },
+  }
+}
+
+function resourceOf({ type, name }: { readonly type: number; readonly name: string }) {
+  return { type: nameIn(ConfigResourceTypes, type, 'resource type') as 'TOPIC' | 'BROKER' | 'BROKER_LOGGER', name }
+}
+
+function checkResources(resources: readonly { readonly name: unknown }[]): void {
+  if (!Array.isArray(resources) || resources.length === 0)
+    throw new KafkaJSNonRetriableError('Resources array cannot be empty')
+  for (const { name } of resources)
+    if (typeof name !== 'string') throw new KafkaJSNonRetriableError(`Invalid resource name ${String(name)}`)
+}
+
+function entryFrom({ name, value, source, isDefault, isReadOnly, isSensitive, synonyms }: ConfigEntry): ConfigEntries {
+  return {
+    configName: name,
+    configValue: value,
+    isDefault,
+    configSource: sourceFrom(source),
+    isSensitive,
+    readOnly: isReadOnly,
+    configSynonyms: synonyms.map((synonym) => ({
+      configName: synonym.name,
+      configValue: synonym.value,
+      configSource: sourceFrom(synonym.source),
+    })),
+  }
+}
+
+function sourceFrom(source: string): ConfigSource {
+  return codeIn(ConfigSource, source === 'DYNAMIC_TOPIC_CONFIG' ? 'TOPIC_CONFIG' : source) as ConfigSource
+}

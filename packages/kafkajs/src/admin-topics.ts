@@ -1,0 +1,263 @@
+/** Topics, partitions and their offsets, as KafkaJS's admin has them. */
+import type { Admin as ClientAdmin } from '@millrace/client'
+import {
+  KafkaJSAggregateError,
+  KafkaJSAlterPartitionReassignmentsError,
+  KafkaJSCreateTopicError,
+  KafkaJSDeleteTopicRecordsError,
+  KafkaJSError,
+  KafkaJSNonRetriableError,
+} from './errors.ts'
+import type { PartitionMetadata } from './partitioners.ts'
+import type { PartitionOffset } from './transaction.ts'
+import type { TopicPartitions } from './paused-partitions.ts'
+import { failuresOf, firstFailure } from './partial-failures.ts'
+
+export interface ReplicaAssignment {
+  partition: number
+  replicas: number[]
+}
+
+export interface IResourceConfigEntry {
+  name: string
+  value: string
+}
+
+export interface ITopicConfig {
+  topic: string
+  numPartitions?: number
+  replicationFactor?: number
+  replicaAssignment?: ReplicaAssignment[]
+  configEntries?: IResourceConfigEntry[]
+}
+
+export interface ITopicPartitionConfig {
+  topic: string
+  count: number
+  assignments?: number[][]
+}
+
+export interface ITopicMetadata {
+  name: string
+  partitions: PartitionMetadata[]
+}
+
+export interface PartitionReassignment {
+  topic: string
+  partitionAssignment: ReplicaAssignment[]
+}
+
+export interface OngoingTopicReassignment {
+  topic: string
+  partitions: { partitionIndex: number; replicas: number[]; addingReplicas?: number[]; removingReplicas?: number[] }[]
+}
+
+export type SeekEntry = PartitionOffset
+
+export interface TopicAdmin {
+  listTopics(): Promise<string[]>
+  /** False when all of the topics exist already. */
+  createTopics(options: {
+    validateOnly?: boolean
+    /** Without effect: the client waits where it needs a leader. */
+    waitForLeaders?: boolean
+    timeout?: number
+    topics: ITopicConfig[]
+  }): Promise<boolean>
+  deleteTopics(options: { topics: string[]; timeout?: number }): Promise<void>
+  createPartitions(options: {
+    validateOnly?: boolean
+    timeout?: number
+    topicPartitions: ITopicPartitionConfig[]
+  }): Promise<boolean>
+  fetchTopicMetadata(options?: { topics?: string[] }): Promise<{ topics: ITopicMetadata[] }>
+  fetchTopicOffsets(topic: string): Promise<(SeekEntry & { high: string; low: string })[]>
+  /** Without a timestamp: the ends. */
+  fetchTopicOffsetsByTimestamp(topic: string, timestamp?: number): Promise<SeekEntry[]>
+  deleteTopicRecords(options: { topic: string; partitions: SeekEntry[] }): Promise<void>
+  alterPartitionReassignments(request: { topics: PartitionReassignment[]; timeout?: number }): Promise<void>
+  listPartitionReassignments(request?: {
+    topics?: TopicPartitions[]
+    timeout?: number
+  }): Promise<{ topics: OngoingTopicReassignment[] }>
+}
+
+const DEFAULT_TIMEOUT_MS = 5_000
+
+export function topicAdmin(admin: () => ClientAdmin): TopicAdmin {
+  const partitionNumbers = async (topic: string): Promise<number[]> => {
+    const [description] = await admin().describeTopics([topic])
+    return description.partitions.map(({ partition }) => partition)
+  }
+
+  return {
+    listTopics: async () => (await admin().listTopics({ includeInternal: true })).map(({ name }) => name),
+
+    async createTopics({ topics, validateOnly = false, timeout = DEFAULT_TIMEOUT_MS }) {
+      checkNames(topics.map(({ topic }) => topic))
+      if (new Set(topics.map(({ topic }) => topic)).size < topics.length)
+        throw new KafkaJSNonRetriableError('Invalid topics array, it cannot have multiple entries for the same topic')
+      const failures = await failuresOf(
+        admin().createTopics(
+          topics.map(
+            ({ topic, numPartitions = -1, replicationFactor = -1, replicaAssignment = [], configEntries = [] }) => ({
+              name: topic,
+              ...(replicaAssignment.length > 0
+                ? { replicaAssignments: inOrder(replicaAssignment) }
+                : {
+                    ...(numPartitions > 0 ? { numPartitions } : {}),
+                    ...(replicationFactor > 0 ? { replicationFactor } : {}),
+                  }),
+              configs: Object.fromEntries(configEntries.map(({ name, value }) => [name, value])),
+            }),
+          ),
+          { validateOnly, timeoutMs: timeout },
+        ),
+      )
+      if (failures.size === 0) return true
+      const others = [...failures].filter(([, error]) => (error as { type?: string }).type !== 'TOPIC_ALREADY_EXISTS')
+      if (others.length === 0) return false
+      throw new KafkaJSAggregateError(
+        'Topic creation errors',
+        others.map(([index, error]) => new KafkaJSCreateTopicError(error, topics[index]!.topic)),
+      )
+    },
+
+    async deleteTopics({ topics, timeout = DEFAULT_TIMEOUT_MS }) {
+      if (!Array.isArray(topics)) throw new KafkaJSNonRetriableError(`Invalid topics array ${String(topics)}`)
+      checkNames(topics)
+      await firstFailure(admin().deleteTopics(topics, { timeoutMs: timeout }))
+    },
+
+    async createPartitions({ topicPartitions, validateOnly = false, timeout = DEFAULT_TIMEOUT_MS }) {
+      if (!Array.isArray(topicPartitions) || topicPartitions.length === 0)
+        throw new KafkaJSNonRetriableError('Empty topic partitions array')
+      checkNames(topicPartitions.map(({ topic }) => topic))
+      await firstFailure(
+        admin().createPartitions(
+          topicPartitions.map(({ topic, count, assignments }) => ({
+            topic,
+            totalCount: count,
+            ...(assignments === undefined || assignments === null ? {} : { assignments }),
+          })),
+          { validateOnly, timeoutMs: timeout },
+        ),
+      )
+      return true
+    },
+
+    async fetchTopicMetadata({ topics = [] } = {}) {
+      checkNames(topics)
+      const names =
+        topics.length > 0 ? topics : (await admin().listTopics({ includeInternal: true })).map(({ name }) => name)
+      const descriptions = await firstFailure(admin().describeTopics(names))
+      return {
+        topics: descriptions.map(({ name, partitions }) => ({
+          name,
+          partitions: partitions.map(({ partition, leaderId, replicas, inSyncReplicas, offlineReplicas }) => ({
+            partitionErrorCode: 0,
+            partitionId: partition,
+            leader: leaderId ?? -1,
+            replicas: [...replicas],
+            isr: [...inSyncReplicas],
+            offlineReplicas: [...offlineReplicas],
+          })),
+        })),
+      }
+    },
+
+    async fetchTopicOffsets(topic) {
+      checkNames([topic])
+      const partitions = await partitionNumbers(topic)
+      const ends = await firstFailure(
+        admin().listOffsets(partitions.map((partition) => ({ topic, partition, offset: 'latest' as const }))),
+      )
+      const beginnings = await firstFailure(
+        admin().listOffsets(partitions.map((partition) => ({ topic, partition, offset: 'earliest' as const }))),
+      )
+      return partitions.map((partition, index) => {
+        const high = String(ends[index]?.offset ?? -1n)
+        return { partition, offset: high, high, low: String(beginnings[index]?.offset ?? -1n) }
+      })
+    },
+
+    async fetchTopicOffsetsByTimestamp(topic, timestamp) {
+      checkNames([topic])
+      const partitions = await partitionNumbers(topic)
+      const ends = await firstFailure(
+        admin().listOffsets(partitions.map((partition) => ({ topic, partition, offset: 'latest' as const }))),
+      )
+      const found =
+        timestamp === undefined
+          ? ends
+          : await firstFailure(
+              admin().listOffsets(partitions.map((partition) => ({ topic, partition, offset: { timestamp } }))),
+            )
+      return partitions.map((partition, index) => ({
+        partition,
+        offset: String(found[index]?.offset ?? ends[index]?.offset ?? -1n),
+      }))
+    },
+
+    async deleteTopicRecords({ topic, partitions }) {
+      checkNames([topic])
+      const failures = await failuresOf(
+        admin().deleteRecords(
+          partitions.map(({ partition, offset }) => ({
+            topic,
+            partition,
+            beforeOffset: offset === '-1' ? ('end' as const) : BigInt(offset),
+          })),
+        ),
+      )
+      if (failures.size === 0) return
+      throw new KafkaJSDeleteTopicRecordsError({
+        partitions: [...failures].map(([index, error]) => ({ ...partitions[index]!, error: error as KafkaJSError })),
+      })
+    },
+
+    async alterPartitionReassignments({ topics, timeout = DEFAULT_TIMEOUT_MS }) {
+      const reassignments = topics.flatMap(({ topic, partitionAssignment }) =>
+        partitionAssignment.map(({ partition, replicas }) => ({ topic, partition, replicas })),
+      )
+      const failures = await failuresOf(admin().alterPartitionReassignments(reassignments, { timeoutMs: timeout }))
+      if (failures.size === 0) return
+      throw new KafkaJSAggregateError(
+        'Errors altering partition reassignments',
+        [...failures].map(([index, error]) => {
+          const { topic, partition } = reassignments[index]!
+          return new KafkaJSAlterPartitionReassignmentsError(error, topic, partition)
+        }),
+      )
+    },
+
+    async listPartitionReassignments({ topics, timeout = DEFAULT_TIMEOUT_MS } = {}) {
+      const wanted =
+        topics === undefined || topics === null
+          ? null
+          : topics.flatMap(({ topic, partitions }) => partitions.map((partition) => ({ topic, partition })))
+      const byTopic = new Map<string, OngoingTopicReassignment>()
+      for (const one of await admin().listPartitionReassignments(wanted, { timeoutMs: timeout })) {
+        const entry = byTopic.get(one.topic) ?? { topic: one.topic, partitions: [] }
+        byTopic.set(one.topic, entry)
+        entry.partitions.push({
+          partitionIndex: one.partition,
+          replicas: [...one.replicas],
+          addingReplicas: [...one.addingReplicas],
+          removingReplicas: [...one.removingReplicas],
+        })
+      }
+      return { topics: [...byTopic.values()] }
+    },
+  }
+}
+
+/** @throws KafkaJSNonRetriableError */
+export function checkNames(topics: readonly unknown[]): void {
+  if (topics.some((topic) => typeof topic !== 'string' || topic === ''))
+    throw new KafkaJSNonRetriableError(`Invalid topic among ${JSON.stringify(topics)}: expected names`)
+}
+
+function inOrder(assignment: readonly ReplicaAssignment[]): number[][] {
+  return assignment.toSorted((one, other) => one.partition - other.partition).map(({ replicas }) => replicas)
+}

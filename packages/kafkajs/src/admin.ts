@@ -1,0 +1,94 @@
+/** KafkaJS's admin. */
+import type { Admin as ClientAdmin } from '@millrace/client'
+import { aclAdmin, type AclAdmin } from './admin-acls.ts'
+import { configAdmin, type ConfigAdmin } from './admin-configs.ts'
+import { groupAdmin, type GroupAdmin } from './admin-groups.ts'
+import { topicAdmin, type TopicAdmin } from './admin-topics.ts'
+import type { Connections } from './connections.ts'
+import { KafkaJSError } from './errors.ts'
+import { InstrumentationEvents, type AnyEvent, type RemoveInstrumentationEventListener } from './events.ts'
+import type { Logger } from './logger.ts'
+import { forwardRequests } from './network-events.ts'
+import { retryFrom, type RetryOptions } from './retry.ts'
+import { translated } from './translate-error.ts'
+
+export interface AdminConfig {
+  readonly retry?: RetryOptions
+}
+
+const eventNames = {
+  CONNECT: 'admin.connect',
+  DISCONNECT: 'admin.disconnect',
+  REQUEST: 'admin.network.request',
+  REQUEST_TIMEOUT: 'admin.network.request_timeout',
+  REQUEST_QUEUE_SIZE: 'admin.network.request_queue_size',
+} as const
+export type AdminEvents = typeof eventNames
+
+export interface Admin extends AclAdmin, ConfigAdmin, GroupAdmin, TopicAdmin {
+  connect(): Promise<void>
+  disconnect(): Promise<void>
+  describeCluster(): Promise<{
+    brokers: { nodeId: number; host: string; port: number }[]
+    controller: number | null
+    clusterId: string
+  }>
+  logger(): Logger
+  on(
+    eventName: AdminEvents[keyof AdminEvents],
+    listener: (event: AnyEvent) => void | Promise<void>,
+  ): RemoveInstrumentationEventListener
+  readonly events: AdminEvents
+}
+
+export function createAdmin(connections: Connections, config: AdminConfig, rootLogger: Logger): Admin {
+  const logger = rootLogger.namespace('Admin')
+  const events = new InstrumentationEvents(eventNames, logger)
+  const retry = retryFrom(connections.retry, config.retry)
+  let open: ClientAdmin | null = null
+  let stopForwarding: (() => void) | null = null
+  const admin = (): ClientAdmin => {
+    if (open === null) throw new KafkaJSError('The admin is disconnected: call connect first', { retriable: false })
+    return open
+  }
+  const topics = topicAdmin(admin)
+
+  return {
+    ...topics,
+    ...groupAdmin(admin, topics),
+    ...configAdmin(admin),
+    ...aclAdmin(admin),
+    events: eventNames,
+    on: (eventName, listener) => events.on(eventName, listener),
+    logger: () => logger,
+
+    async connect() {
+      await translated(connections.connect())
+      open ??= connections
+        .kafka()
+        .admin({ retryBackoffMs: retry.initialRetryTime, retryBackoffMaxMs: retry.maxRetryTime })
+      stopForwarding ??= forwardRequests(connections.clientId, (isTimeout, payload) =>
+        events.emit(isTimeout ? eventNames.REQUEST_TIMEOUT : eventNames.REQUEST, payload),
+      )
+      events.emit(eventNames.CONNECT)
+    },
+
+    async disconnect() {
+      const closing = open
+      open = null
+      await closing?.close()
+      stopForwarding?.()
+      stopForwarding = null
+      events.emit(eventNames.DISCONNECT)
+    },
+
+    async describeCluster() {
+      const { brokers, controller, clusterId } = await translated(admin().describeCluster())
+      return {
+        brokers: brokers.map(({ id, host, port }) => ({ nodeId: id, host, port })),
+        controller: controller?.id ?? null,
+        clusterId: clusterId ?? '',
+      }
+    },
+  }
+}

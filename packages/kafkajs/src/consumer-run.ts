@@ -1,0 +1,460 @@
+/**
+ * One run of a KafkaJS consumer: from `run` to `stop`, or until it crashes for good. Reads batches of the client's consumer one after the other; a
+ * partition whose batch is being handled is paused meanwhile, so several partitions can be handled at a time.
+ */
+import type {
+  Consumer as ClientConsumer,
+  ConsumerBatch,
+  Kafka as ClientKafka,
+  TopicPartition,
+  TopicPartitionOffset as ClientOffset,
+} from '@millrace/client'
+import { assignorFrom, PartitionAssigners } from './assigners.ts'
+import { batchFrom, type Batch } from './batch.ts'
+import type { ConsumerConfig } from './consumer-config.ts'
+import { consumerEventNames as names } from './consumer-events.ts'
+import type { ConsumerRunConfig, TopicPartitionOffsetAndMetadata } from './handlers.ts'
+import { isKafkaJSError, KafkaJSError, KafkaJSNonRetriableError, KafkaJSNumberOfRetriesExceeded } from './errors.ts'
+import type { InstrumentationEvents } from './events.ts'
+import { clientLogger, type Logger } from './logger.ts'
+import type { PausedPartitions } from './paused-partitions.ts'
+import { byTopic, nameOf, ResolvedOffsets } from './resolved-offsets.ts'
+import { pauseMs, type Retry } from './retry.ts'
+import { flat } from './transaction.ts'
+import { translateError } from './translate-error.ts'
+
+export interface ConsumerRunOptions {
+  readonly kafka: ClientKafka
+  readonly config: ConsumerConfig & { readonly sessionTimeout: number; readonly heartbeatInterval: number }
+  readonly runConfig: ConsumerRunConfig
+  /** By topic whether to begin at the beginning. */
+  readonly topics: ReadonlyMap<string, boolean>
+  readonly paused: PausedPartitions
+  readonly retry: Retry
+  readonly events: InstrumentationEvents<typeof names>
+  readonly logger: Logger
+}
+
+type Records = ConsumerBatch<Uint8Array, Uint8Array>
+
+/** KafkaJS hands out what a fetch brought for a partition. */
+const MAX_BATCH_RECORDS = 10_000
+/** KafkaJS knows no limit between two polls, but a member that hangs must not hold up its group for ever. */
+const MIN_POLL_INTERVAL_MS = 300_000
+
+export class ConsumerRun {
+  readonly #options: ConsumerRunOptions
+  readonly #joined = Promise.withResolvers<void>()
+  readonly #stopping = new AbortController()
+  readonly #offsets = new ResolvedOffsets()
+  /** Handlers at work, by partition. They never reject. */
+  readonly #handling = new Map<string, Promise<void>>()
+  /** Batches of these partitions are stale: sought away from, or being taken away. Counted, as it may happen during the next batch too. */
+  readonly #moves = new Map<string, number>()
+  /** Where the program wants to go on in partitions that are not assigned yet. */
+  readonly #seeks = new Map<string, ClientOffset>()
+  readonly ended: Promise<void>
+  #consumer: ClientConsumer<Uint8Array, Uint8Array>
+  #failure: Error | null = null
+  #lastCommitMs = Date.now()
+  #isRunning = true
+
+  constructor(options: ConsumerRunOptions) {
+    this.#options = options
+    this.#consumer = this.#open()
+    this.#joined.promise.catch(() => {})
+    this.ended = this.#run()
+  }
+
+  /** Resolves with the first assignment. */
+  get joined(): Promise<void> {
+    return this.#joined.promise
+  }
+
+  assignment(): readonly TopicPartition[] {
+    return this.#consumer.assignment()
+  }
+
+  /** Finishes what is being handled, commits, and leaves the group. */
+  async stop(): Promise<void> {
+    this.#isRunning = false
+    this.#stopping.abort()
+    await this.ended
+  }
+
+  seek({ topic, partition }: TopicPartition, offset: bigint): void {
+    const place = { topic, partition }
+    this.#moved([place])
+    this.#seeks.set(nameOf(place), { topic, partition, offset })
+    if (this.#isAssigned(place)) void this.#applySeeks().catch((error: unknown) => this.#background(error))
+  }
+
+  applyPauses(): void {
+    for (const partition of this.assignment()) {
+      const name = nameOf(partition)
+      if (this.#options.paused.has(partition) || (this.#isConcurrent && this.#handling.has(name)))
+        this.#consumer.pause([partition])
+      else this.#consumer.resume([partition])
+    }
+  }
+
+  async commitGiven(offsets: readonly TopicPartitionOffsetAndMetadata[]): Promise<void> {
+    await this.#commit(
+      offsets.map(({ topic, partition, offset, metadata }) => ({
+        topic,
+        partition,
+        offset: BigInt(offset),
+        ...(metadata === undefined || metadata === null ? {} : { metadata }),
+      })),
+    )
+  }
+
+  get #isConcurrent(): boolean {
+    return this.#concurrency > 1
+  }
+
+  get #concurrency(): number {
+    return Math.max(1, this.#options.runConfig.partitionsConsumedConcurrently ?? 1)
+  }
+
+  /** Reads until stopped, beginning anew after failures as often as the program wants. */
+  async #run(): Promise<void> {
+    const { retry, logger, config } = this.#options
+    for (let attempt = 1; this.#isRunning;) {
+      const failure = await this.#readUntilFailure(() => {
+        attempt = 1
+      })
+      if (failure === null) break
+      if (isWorthRepeating(failure) && attempt <= retry.retries) {
+        logger.debug('Error while handling messages, trying again', { error: failure.message, retryCount: attempt })
+        await this.#pause(pauseMs(attempt++, retry))
+        continue
+      }
+      const crash = isWorthRepeating(failure)
+        ? new KafkaJSNumberOfRetriesExceeded(failure, { retryCount: attempt - 1, retryTime: pauseMs(attempt, retry) })
+        : failure
+      logger.error(`Crash: ${crash.name}: ${crash.message}`, { groupId: config.groupId, stack: crash.stack })
+      await this.#consumer.close().catch((error: unknown) => this.#background(error))
+      const restart = isWorthRepeating(failure) && (await this.#mayRestart(crash))
+      this.#options.events.emit(names.CRASH, { error: crash, groupId: config.groupId, restart })
+      if (!restart || !this.#isRunning) {
+        this.#joined.reject(crash)
+        this.#isRunning = false
+        return
+      }
+      const { retryTime = retry.initialRetryTime } = crash as { retryTime?: number }
+      logger.error(`Restarting the consumer in ${Math.round(retryTime)}ms`, { groupId: config.groupId })
+      await this.#pause(retryTime)
+      attempt = 1
+      this.#consumer = this.#open()
+    }
+    await this.#consumer.close().catch((error: unknown) => this.#background(error))
+    this.#joined.resolve()
+  }
+
+  /** Null when stopped. */
+  async #readUntilFailure(progressed: () => void): Promise<Error | null> {
+    const { events } = this.#options
+    this.#failure = null
+    const interrupted = new AbortController()
+    this.#interrupt = () => interrupted.abort()
+    try {
+      let startedMs = Date.now()
+      events.emit(names.FETCH_START, { nodeId: -1 })
+      for await (const records of this.#consumer.batches({
+        signal: AbortSignal.any([this.#stopping.signal, interrupted.signal]),
+      })) {
+        events.emit(names.FETCH, { numberOfBatches: 1, duration: Date.now() - startedMs, nodeId: -1 })
+        await this.#begin(records, progressed)
+        if (this.#failure !== null) break
+        startedMs = Date.now()
+        events.emit(names.FETCH_START, { nodeId: -1 })
+      }
+    } catch (error) {
+      this.#failure ??= translateError(error)
+    } finally {
+      await Promise.all(this.#handling.values())
+    }
+    await this.#autoCommit().catch((error: unknown) => this.#background(error))
+    return this.#isRunning ? this.#failure : null
+  }
+
+  #interrupt: () => void = () => {}
+
+  /** Hands the batch to its handler; waits for it when no further one may be at work. */
+  async #begin(records: Records, progressed: () => void): Promise<void> {
+    const partition = { topic: records.topic, partition: records.partition }
+    const name = nameOf(partition)
+    const work = this.#handle(records).then(
+      () => progressed(),
+      (error: unknown) => {
+        this.#failure ??= translateError(error)
+        this.#interrupt()
+      },
+    )
+    this.#handling.set(name, work)
+    if (this.#isConcurrent) this.#consumer.pause([partition])
+    const done = work.finally(() => {
+      this.#handling.delete(name)
+      if (this.#isConcurrent && this.#isAssigned(partition)) this.applyPauses()
+    })
+    if (!this.#isConcurrent) await done
+    else if (this.#handling.size >= this.#concurrency) await Promise.race(this.#handling.values())
+  }
+
+  async #handle(records: Records): Promise<void> {
+    const { events, runConfig, logger } = this.#options
+    const batch = batchFrom(records)
+    const partition = { topic: batch.topic, partition: batch.partition }
+    const moves = this.#moves.get(nameOf(partition)) ?? 0
+    const isStale = (): boolean => (this.#moves.get(nameOf(partition)) ?? 0) !== moves
+    const told = {
+      ...partition,
+      highWatermark: batch.highWatermark,
+      offsetLag: batch.offsetLag(),
+      offsetLagLow: batch.offsetLagLow(),
+      batchSize: batch.messages.length,
+      firstOffset: batch.firstOffset(),
+      lastOffset: batch.lastOffset(),
+    }
+    const startedMs = Date.now()
+    events.emit(names.START_BATCH_PROCESS, told)
+    try {
+      if (runConfig.eachMessage !== undefined) await this.#eachMessage(batch, records, isStale)
+      else if (runConfig.eachBatch !== undefined) await this.#eachBatch(batch, records, isStale)
+      else this.#resolve(records, records.end.offset)
+    } catch (error) {
+      if (!isKafkaJSError(error)) {
+        const { stack } = error as Error
+        logger.error(`Error when calling ${runConfig.eachMessage === undefined ? 'eachBatch' : 'eachMessage'}`, {
+          ...partition,
+          stack,
+          error,
+        })
+      }
+      await this.#autoCommit()
+      if (!isStale()) await this.#goBack(records)
+      throw error
+    }
+    events.emit(names.END_BATCH_PROCESS, { ...told, duration: Date.now() - startedMs })
+    if (!isStale()) await this.#goBack(records)
+    await this.#autoCommit()
+  }
+
+  async #eachMessage(batch: Batch, records: Records, isStale: () => boolean): Promise<void> {
+    const { topic, partition, messages } = batch
+    for (const [index, message] of messages.entries()) {
+      if (!this.#isRunning || isStale()) return
+      await this.#options.runConfig.eachMessage!({
+        topic,
+        partition,
+        message,
+        heartbeat: async () => {},
+        pause: () => this.#pausePartition({ topic, partition }),
+      })
+      if (!isStale()) {
+        const isLast = index === messages.length - 1
+        this.#resolve(records, isLast ? records.end.offset : BigInt(message.offset) + 1n)
+      }
+      await this.#commitIfNecessary()
+      if (this.#options.paused.has({ topic, partition })) return
+    }
+  }
+
+  async #eachBatch(batch: Batch, records: Records, isStale: () => boolean): Promise<void> {
+    const { runConfig } = this.#options
+    const { topic, partition } = batch
+    const last = batch.messages.at(-1)?.offset
+    await runConfig.eachBatch!({
+      batch,
+      // The last message stands for what follows it unseen: markers of transactions, records that were compacted away.
+      resolveOffset: (offset) => {
+        if (!isStale()) this.#resolve(records, offset === last ? records.end.offset : BigInt(offset) + 1n)
+      },
+      heartbeat: async () => {},
+      pause: () => this.#pausePartition({ topic, partition }),
+      commitOffsetsIfNecessary: (offsets) =>
+        offsets === undefined ? this.#commitIfNecessary() : this.#commit(flat(offsets.topics)),
+      uncommittedOffsets: () => byTopic(this.#offsets.uncommitted()),
+      isRunning: () => this.#isRunning,
+      isStale,
+    })
+    if (runConfig.eachBatchAutoResolve !== false && !isStale()) this.#resolve(records, records.end.offset)
+  }
+
+  /** To where the batch is resolved, when that is not its end: the rest comes again. */
+  async #goBack(records: Records): Promise<void> {
+    const partition = { topic: records.topic, partition: records.partition }
+    const resolved = this.#offsets.resolvedOf(partition) ?? records.firstOffset
+    const next = resolved < records.firstOffset ? records.firstOffset : resolved
+    if (next < records.end.offset && this.#isAssigned(partition)) await this.#consumer.seek(next, [partition])
+  }
+
+  #resolve(records: Records, next: bigint): void {
+    this.#offsets.resolve(records, next, records.firstOffset)
+  }
+
+  #pausePartition({ topic, partition }: TopicPartition): () => void {
+    const selection = [{ topic, partitions: [partition] }]
+    const { paused } = this.#options
+    paused.pause(selection)
+    this.applyPauses()
+    return () => {
+      paused.resume(selection, this.assignment())
+      this.applyPauses()
+    }
+  }
+
+  async #commitIfNecessary(): Promise<void> {
+    const { autoCommit = true, autoCommitInterval = null, autoCommitThreshold = null } = this.#options.runConfig
+    if (!autoCommit) return
+    const isDue = autoCommitInterval !== null && Date.now() >= this.#lastCommitMs + autoCommitInterval
+    const isMuch = autoCommitThreshold !== null && this.#offsets.uncommittedCount >= autoCommitThreshold
+    if (isDue || isMuch) await this.#commit(this.#offsets.uncommitted())
+  }
+
+  async #autoCommit(): Promise<void> {
+    if (this.#options.runConfig.autoCommit !== false) await this.#commit(this.#offsets.uncommitted())
+  }
+
+  async #commit(offsets: readonly ClientOffset[]): Promise<void> {
+    this.#lastCommitMs = Date.now()
+    if (offsets.length === 0) return
+    await this.#consumer.commit(offsets)
+    this.#offsets.committed(offsets)
+    const { groupId, memberId, generationId } = this.#consumer.groupMetadata()
+    this.#options.events.emit(names.COMMIT_OFFSETS, {
+      groupId,
+      memberId,
+      groupGenerationId: generationId,
+      ...byTopic(offsets),
+    })
+  }
+
+  async #applySeeks(): Promise<void> {
+    for (const [name, target] of this.#seeks) {
+      if (!this.#isAssigned(target)) continue
+      this.#seeks.delete(name)
+      await this.#consumer.seek(target.offset, [{ topic: target.topic, partition: target.partition }])
+      this.#offsets.resolve(target, target.offset)
+    }
+  }
+
+  async #assigned(partitions: readonly TopicPartition[]): Promise<void> {
+    await this.#beginWhereWanted(partitions)
+    await this.#applySeeks()
+    this.applyPauses()
+    const { groupId, memberId } = this.#consumer.groupMetadata()
+    const memberAssignment: Record<string, number[]> = {}
+    for (const { topic, partition } of this.assignment()) (memberAssignment[topic] ??= []).push(partition)
+    this.#options.events.emit(names.GROUP_JOIN, { groupId, memberId, memberAssignment })
+    this.#joined.resolve()
+  }
+
+  /** `offsetReset` is one for all topics; those subscribed to from the beginning while others are not need help. */
+  async #beginWhereWanted(partitions: readonly TopicPartition[]): Promise<void> {
+    if (this.#offsetReset === 'earliest') return
+    const early = partitions.filter(({ topic }) => this.#options.topics.get(topic) === true)
+    if (early.length === 0) return
+    const committed = await this.#consumer.committed(early)
+    const fresh = early.filter((_, index) => committed[index] === null)
+    if (fresh.length > 0) await this.#consumer.seek('beginning', fresh)
+  }
+
+  get #offsetReset(): 'earliest' | 'latest' {
+    return [...this.#options.topics.values()].every(Boolean) ? 'earliest' : 'latest'
+  }
+
+  async #revoked(partitions: readonly TopicPartition[], canCommit: boolean): Promise<void> {
+    const { groupId, memberId } = this.#consumer.groupMetadata()
+    if (partitions.length > 0) this.#options.events.emit(names.REBALANCING, { groupId, memberId })
+    this.#moved(partitions)
+    for (const partition of partitions) await this.#handling.get(nameOf(partition))
+    if (canCommit) await this.#autoCommit().catch((error: unknown) => this.#background(error))
+    this.#offsets.forget(partitions)
+  }
+
+  #moved(partitions: readonly TopicPartition[]): void {
+    for (const partition of partitions) {
+      const name = nameOf(partition)
+      this.#moves.set(name, (this.#moves.get(name) ?? 0) + 1)
+    }
+  }
+
+  #isAssigned({ topic, partition }: TopicPartition): boolean {
+    return this.assignment().some((one) => one.topic === topic && one.partition === partition)
+  }
+
+  #open(): ClientConsumer<Uint8Array, Uint8Array> {
+    const { kafka, config, topics, retry, logger } = this.#options
+    const { groupId, partitionAssigners = [PartitionAssigners.roundRobin] } = config
+    return kafka.consumer<Uint8Array, Uint8Array>({
+      groupId,
+      topics: [...topics.keys()],
+      groupProtocol: 'classic',
+      partitionAssignmentStrategy: partitionAssigners.map((create) => assignorFrom(create, { groupId, logger })),
+      enableAutoCommit: false,
+      offsetReset: this.#offsetReset,
+      isolationLevel: config.readUncommitted === true ? 'read_uncommitted' : 'read_committed',
+      sessionTimeoutMs: config.sessionTimeout,
+      heartbeatIntervalMs: config.heartbeatInterval,
+      maxPollIntervalMs: Math.max(config.rebalanceTimeout ?? 60_000, MIN_POLL_INTERVAL_MS),
+      maxPollRecords: MAX_BATCH_RECORDS,
+      maxPartitionFetchBytes: config.maxBytesPerPartition ?? 1_048_576,
+      fetchMinBytes: config.minBytes ?? 1,
+      fetchMaxBytes: config.maxBytes ?? 10_485_760,
+      fetchMaxWaitMs: config.maxWaitTimeInMs ?? 5_000,
+      clientRack: config.rackId ?? '',
+      retryBackoffMs: retry.initialRetryTime,
+      retryBackoffMaxMs: retry.maxRetryTime,
+      logger: clientLogger(logger),
+      ...(config.metadataMaxAge === undefined ? {} : { metadataMaxAgeMs: config.metadataMaxAge }),
+      ...(config.allowAutoTopicCreation === undefined ? {} : { allowAutoCreateTopics: config.allowAutoTopicCreation }),
+      onRebalance: {
+        onAssigned: (partitions) => this.#assigned(partitions),
+        onRevoked: (partitions) => this.#revoked(partitions, true),
+        onLost: (partitions) => this.#revoked(partitions, false),
+      },
+      onError: (error) => this.#background(error),
+    })
+  }
+
+  async #mayRestart(crash: Error): Promise<boolean> {
+    const { restartOnFailure } = this.#options.retry
+    if (restartOnFailure === undefined) return true
+    try {
+      return await restartOnFailure(crash)
+    } catch (error) {
+      this.#options.logger.error(
+        'Caught error when invoking user-provided "restartOnFailure" callback. Defaulting to restarting.',
+        { error: (error as Error).message, cause: crash.message },
+      )
+      return true
+    }
+  }
+
+  /** Ends early when stopped. */
+  #pause(ms: number): Promise<void> {
+    const { signal } = this.#stopping
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      const end = (): void => {
+        clearTimeout(timer)
+        resolve()
+      }
+      if (signal.aborted) end()
+      else signal.addEventListener('abort', end, { once: true })
+    })
+  }
+
+  #background(error: unknown): void {
+    const { message } = translateError(error)
+    this.#options.logger.warn(message, { groupId: this.#options.config.groupId })
+  }
+}
+
+/** What a handler throws is, unless it says otherwise. */
+function isWorthRepeating(error: Error): boolean {
+  if (error instanceof KafkaJSNonRetriableError) return false
+  return !(error instanceof KafkaJSError) || error.retriable
+}

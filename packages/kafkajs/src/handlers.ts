@@ -1,0 +1,49 @@
+/** What a KafkaJS program gives to `run`, and what its handlers are given. */
+import type { Batch } from './batch.ts'
+import type { KafkaMessage } from './message.ts'
+import type { Offsets } from './transaction.ts'
+
+export interface EachMessagePayload {
+  topic: string
+  partition: number
+  message: KafkaMessage
+  /** Does nothing: heartbeats have a thread of their own. */
+  heartbeat(): Promise<void>
+  /** Pauses the partition; the function it returns resumes it. */
+  pause(): () => void
+}
+
+export interface EachBatchPayload {
+  batch: Batch
+  resolveOffset(offset: string): void
+  /** Does nothing: heartbeats have a thread of their own. */
+  heartbeat(): Promise<void>
+  pause(): () => void
+  commitOffsetsIfNecessary(offsets?: Offsets): Promise<void>
+  uncommittedOffsets(): Offsets
+  isRunning(): boolean
+  isStale(): boolean
+}
+
+export type EachMessageHandler = (payload: EachMessagePayload) => Promise<void>
+export type EachBatchHandler = (payload: EachBatchPayload) => Promise<void>
+
+export interface ConsumerRunConfig {
+  autoCommit?: boolean
+  autoCommitInterval?: number | null
+  autoCommitThreshold?: number | null
+  eachBatchAutoResolve?: boolean
+  partitionsConsumedConcurrently?: number
+  eachBatch?: EachBatchHandler
+  eachMessage?: EachMessageHandler
+}
+
+export interface TopicPartitionOffset {
+  topic: string
+  partition: number
+  offset: string
+}
+
+export interface TopicPartitionOffsetAndMetadata extends TopicPartitionOffset {
+  metadata?: string | null
+}
