@@ -14,6 +14,7 @@ import { checkKcat } from './checks/kcat.ts'
 import { Observer } from './checks/observer.ts'
 import { checkProducing } from './checks/produce.ts'
 import { checkRestarts } from './checks/restart.ts'
+import { checkSecurity, ourConnections } from './checks/security.ts'
 import { checkShareGroups } from './checks/share.ts'
 import { checkStreams, kafkaStreams } from './checks/streams.ts'
 import { checkTransactions } from './checks/transactions/index.ts'
@@ -67,6 +68,7 @@ async function runChecks(options: Options, report: Report, directory: string): P
     if (clients.some(({ client }) => client === kcat)) await checkKcat(context)
     if (clients.some(({ client }) => client === java)) await checkShareGroups(context, observer)
     if (options.only === null || options.only.has(kafkaStreams.name)) await checkStreams(context, observer)
+    if (options.only === null || options.only.has(ourConnections.name)) await checkSecurity(report, directory)
     if (usesTools) await checkKafkaTools(context, options.broker, observer)
     broker = await checkRestarts(context, { kind: options.broker, clients, observer, usesTools })
   } finally {
@@ -78,7 +80,8 @@ async function runChecks(options: Options, report: Report, directory: string): P
 async function main(): Promise<number> {
   const options = parseOptions(process.argv.slice(2))
   if (options.list) {
-    for (const { name, version } of [...foreignClients, kafkaStreams, kafkaTools]) console.log(`${name}\t${version}`)
+    for (const { name, version } of [...foreignClients, kafkaStreams, ourConnections, kafkaTools])
+      console.log(`${name}\t${version}`)
     return 0
   }
   const report = new Report((line) => console.log(line))

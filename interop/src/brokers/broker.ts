@@ -7,6 +7,8 @@ export interface StartOptions {
   readonly port?: number
   /** Further Kafka properties. */
   readonly properties?: Readonly<Record<string, string>>
+  /** Further flags of the JVM. Heeded by the older Apache Kafkas. */
+  readonly jvmFlags?: readonly string[]
 }
 
 export interface RunningBroker {

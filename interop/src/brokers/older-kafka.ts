@@ -107,6 +107,7 @@ async function start(release: Release, options: StartOptions): Promise<RunningBr
   const args = [
     '-Xmx512m',
     ...jvmFlags,
+    ...(options.jvmFlags ?? []),
     `-Dlog4j.configuration=file:${join(directory, 'log4j.properties')}`,
     '-cp',
     join(directory, 'lib', '*'),

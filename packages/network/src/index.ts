@@ -14,6 +14,8 @@ export { FrameSender } from './frame-sender.ts'
 export type { FrameSenderOptions } from './frame-sender.ts'
 export { ReceiveMemory } from './receive-memory.ts'
 export type { ReceiveMemoryOptions } from './receive-memory.ts'
+export { clientCredentials } from './sasl/client-credentials.ts'
+export type { ClientCredentialsOptions } from './sasl/client-credentials.ts'
 export type {
   OAuthBearerCredentials,
   OAuthBearerToken,
