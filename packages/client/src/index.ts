@@ -1,42 +1,10 @@
+export type { SaslCredentials } from '@millrace/network'
 export { ErrorCode, errorName, KafkaError } from '@millrace/protocol'
 export type { ErrorName } from '@millrace/protocol'
-export type { SaslCredentials } from '@millrace/network'
-export type { Logger, LogFields } from '@millrace/runtime'
-export type { KafkaOptions } from './config/client-options.ts'
-export type { TlsOptions } from './config/security-options.ts'
-export { Kafka } from './kafka.ts'
-export type { ProducerInterceptor } from './producer/interceptor.ts'
-export type { ProducerOptions } from './producer/options.ts'
-export type { Partitioner, PartitionerInput } from './producer/partitioner.ts'
-export type { GroupMetadata, PartitionDescription, Producer, SendOptions, Transaction } from './producer/producer.ts'
-export type {
-  ConsumerRecord,
-  ProducerRecord,
-  RecordHeader,
-  RecordHeadersInput,
-  RecordMetadata,
-  TopiclessRecord,
-  TopicPartition,
-  TopicPartitionOffset,
-} from './record.ts'
-export type { Deserializer, Serde, SerdeContext, Serializer } from './serde/serde.ts'
-export { serde } from './serde/serdes.ts'
-export type { StandardSchema } from './serde/standard-schema.ts'
-export type { ClientMetric } from './observe/metrics.ts'
-export { openTelemetry } from './observe/open-telemetry.ts'
-export type { OpenTelemetryApi } from './observe/open-telemetry.ts'
-export type { SendEnded, Tracing } from './observe/tracing.ts'
-export type {
-  CommitMessage,
-  ConnectionMessage,
-  ConsumedBatchMessage,
-  ProducedBatchMessage,
-  RebalanceMessage,
-  RequestMessage,
-} from './observe/channels.ts'
-export type { Admin, AdminOptions } from './admin/admin.ts'
-export type { AclBinding, AclFilter, DescribedAcl } from './admin/acls.ts'
+export type { LogFields, Logger } from '@millrace/runtime'
 export type { AclOperation, AclPatternType, AclPermissionType, AclResourceType } from './admin/acl-names.ts'
+export type { AclBinding, AclFilter, DescribedAcl } from './admin/acls.ts'
+export type { Admin, AdminOptions } from './admin/admin.ts'
 export type {
   BrokerDescription,
   ClusterDescription,
@@ -87,6 +55,8 @@ export type {
   TransactionListing,
   TransactionToAbort,
 } from './admin/transactions.ts'
+export { builtInAssignors } from './assignors/built-in-assignors.ts'
+export type { BuiltInAssignorName } from './assignors/built-in-assignors.ts'
 export type {
   AssignableTopics,
   AssignedMember,
@@ -95,11 +65,44 @@ export type {
   MemberSubscription,
   RebalanceProtocol,
 } from './assignors/index.ts'
+export type { KafkaOptions } from './config/client-options.ts'
+export type { TlsOptions } from './config/security-options.ts'
+export type { CloseOptions } from './consumer/close-consumer.ts'
 export type { Committable, Consumer, ConsumerBatch, ReadOptions, SeekTarget } from './consumer/consumer.ts'
 export type { ConsumerInterceptor } from './consumer/interceptor.ts'
 export type { ConsumerOptions, OffsetReset } from './consumer/options.ts'
 export type { RebalanceListener } from './consumer/rebalance-listener.ts'
 export type { DeadLetterOptions, HandlerContext, RetryOptions, RunOptions } from './consumer/run-options.ts'
+export { Kafka } from './kafka.ts'
+export type {
+  CommitMessage,
+  ConnectionMessage,
+  ConsumedBatchMessage,
+  ProducedBatchMessage,
+  RebalanceMessage,
+  RequestMessage,
+} from './observe/channels.ts'
+export type { ClientMetric } from './observe/metrics.ts'
+export { openTelemetry } from './observe/open-telemetry.ts'
+export type { OpenTelemetryApi } from './observe/open-telemetry.ts'
+export type { SendEnded, Tracing } from './observe/tracing.ts'
+export type { ProducerInterceptor } from './producer/interceptor.ts'
+export type { ProducerOptions } from './producer/options.ts'
+export type { Partitioner, PartitionerInput } from './producer/partitioner.ts'
+export type { GroupMetadata, PartitionDescription, Producer, SendOptions, Transaction } from './producer/producer.ts'
+export type {
+  ConsumerRecord,
+  ProducerRecord,
+  RecordHeader,
+  RecordHeadersInput,
+  RecordMetadata,
+  TopiclessRecord,
+  TopicPartition,
+  TopicPartitionOffset,
+} from './record.ts'
+export type { Deserializer, Serde, SerdeContext, Serializer } from './serde/serde.ts'
+export { serde } from './serde/serdes.ts'
+export type { StandardSchema } from './serde/standard-schema.ts'
 export type { ShareConsumerOptions } from './share/options.ts'
 export type {
   Acknowledgement,
@@ -110,19 +113,3 @@ export type {
   ShareRecord,
   ShareRunOptions,
 } from './share/share-consumer.ts'
-export type { Committable, Consumer, ConsumerBatch, ReadOptions, SeekTarget } from './consumer/consumer.ts'
-export type { CloseOptions } from './consumer/close-consumer.ts'
-export type { ConsumerInterceptor } from './consumer/interceptor.ts'
-export type { ConsumerOptions, OffsetReset } from './consumer/options.ts'
-export type { RebalanceListener } from './consumer/rebalance-listener.ts'
-export type { DeadLetterOptions, HandlerContext, RetryOptions, RunOptions } from './consumer/run-options.ts'
-export type {
-  Assignor,
-  AssignableTopics,
-  AssignedMember,
-  MemberAssignment,
-  MemberSubscription,
-  RebalanceProtocol,
-} from './assignors/assignor.ts'
-export { builtInAssignors } from './assignors/built-in-assignors.ts'
-export type { BuiltInAssignorName } from './assignors/built-in-assignors.ts'
