@@ -8,21 +8,21 @@ export interface EachMessagePayload {
   partition: number
   message: KafkaMessage
   /** Does nothing: heartbeats have a thread of their own. */
-  heartbeat(): Promise<void>
+  readonly heartbeat: () => Promise<void>
   /** Pauses the partition; the function it returns resumes it. */
-  pause(): () => void
+  readonly pause: () => () => void
 }
 
 export interface EachBatchPayload {
   batch: Batch
-  resolveOffset(offset: string): void
+  readonly resolveOffset: (offset: string) => void
   /** Does nothing: heartbeats have a thread of their own. */
-  heartbeat(): Promise<void>
-  pause(): () => void
-  commitOffsetsIfNecessary(offsets?: Offsets): Promise<void>
-  uncommittedOffsets(): Offsets
-  isRunning(): boolean
-  isStale(): boolean
+  readonly heartbeat: () => Promise<void>
+  readonly pause: () => () => void
+  readonly commitOffsetsIfNecessary: (offsets?: Offsets) => Promise<void>
+  readonly uncommittedOffsets: () => Offsets
+  readonly isRunning: () => boolean
+  readonly isStale: () => boolean
 }
 
 export type EachMessageHandler = (payload: EachMessagePayload) => Promise<void>
