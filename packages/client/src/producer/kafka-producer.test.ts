@@ -144,6 +144,23 @@ test('a record above maxRequestSize is refused before it is sent', async () => {
   await producer.send({ topic: 't', value: 'x'.repeat(500) })
 })
 
+test('records sent just before a commit are in the transaction though their topic was not known yet; before an abort they fail', async () => {
+  await using world = await start({ t: 1, u: 1 })
+  await using producer = world.kafka.producer({ transactionalId: 'tx' })
+  await producer.initTransactions()
+  producer.beginTransaction()
+  const committed = producer.send({ topic: 't', value: 'committed' })
+  await producer.commitTransaction()
+  await committed
+  producer.beginTransaction()
+  const aborted = producer.send({ topic: 'u', value: 'aborted' })
+  await producer.abortTransaction()
+  await assert.rejects(aborted, { code: ErrorCode.INVALID_TXN_STATE })
+  await producer.transaction((transaction) => transaction.send({ topic: 'u', value: 'next' }))
+  assert.deepEqual(await valuesIn(world.broker, 't').then((values) => values.slice(0, 1)), ['committed'])
+  assert.deepEqual(await valuesIn(world.broker, 'u').then((values) => values.slice(0, 1)), ['next'])
+})
+
 test('a transaction is written whole, or not at all', async () => {
   await using world = await start()
   await using producer = world.kafka.producer({ transactionalId: 'tx' })

@@ -79,7 +79,10 @@ export class KafkaProducer implements Producer<AnyRecord> {
             cluster,
             identity,
             transactionalId,
-            batchesSettled: () => accumulator.settled(),
+            batchesSettled: async () => {
+              await this.#intake.drained()
+              await accumulator.settled()
+            },
             wake: () => this.#sender.wake(),
           })
     this.#sender = new Sender({
@@ -209,7 +212,10 @@ export class KafkaProducer implements Producer<AnyRecord> {
   }
 
   async abortTransaction(): Promise<void> {
-    await this.#transactional('abortTransaction').abort()
+    const transactions = this.#transactional('abortTransaction')
+    // What has not got into a batch would come into the next transaction.
+    if (transactions.isOpen && !transactions.isCompleting) this.#intake.refuseAll(abortedError())
+    await transactions.abort()
   }
 
   metrics(): readonly ClientMetric[] {
@@ -411,6 +417,10 @@ function closedError(): KafkaError {
 
 function endedError(): KafkaError {
   return new KafkaError(ErrorCode.INVALID_TXN_STATE, 'the transaction is ended already')
+}
+
+function abortedError(): KafkaError {
+  return new KafkaError(ErrorCode.INVALID_TXN_STATE, 'the transaction was aborted before the record was sent')
 }
 
 function ignore(): void {}
