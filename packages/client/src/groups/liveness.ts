@@ -50,7 +50,9 @@ export class Liveness {
 
   handling(partition: TopicPartition | null): void {
     this.#handling = (this.#handling + 1) & 0x7fffffff
-    this.#handled[this.#handling & (REMEMBERED - 1)] = partition
+    // Its name alone: what is given may be a batch, and would keep its records in memory.
+    this.#handled[this.#handling & (REMEMBERED - 1)] =
+      partition === null ? null : { topic: partition.topic, partition: partition.partition }
     this.#stamp.handling(this.#handling)
   }
 
