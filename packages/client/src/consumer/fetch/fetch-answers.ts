@@ -9,6 +9,9 @@ import { askedName, type AskedPartition, type BrokerFetches } from './broker-fet
 import { FetchedPart } from './fetched-part.ts'
 import { unreadable } from './unreadable.ts'
 
+/** Records of a partition that are less than this part of their answer are copied out of it. */
+const SMALL_SHARE = 4
+
 export interface FetchAnswersOptions<K, V> {
   readonly cluster: Cluster
   readonly settings: ConsumerSettings
@@ -77,8 +80,7 @@ export class FetchAnswers<K, V> {
     try {
       of.received(
         new FetchedPart({
-          // A copy of its own, so that a record kept keeps no more than this, and the frame can be used again.
-          bytes: Buffer.from(answer.records),
+          bytes: apartFromOthers(answer.records),
           fetchOffset,
           isolationLevel: settings.isolationLevel,
           abortedTransactions: answer.abortedTransactions,
@@ -140,4 +142,12 @@ export class FetchAnswers<K, V> {
 
 function isCurrent<K, V>({ of, generation, fetchOffset }: AskedPartition<K, V>): boolean {
   return !of.isGone && of.generation === generation && of.phase === 'reading' && of.fetchPlace.offset === fetchOffset
+}
+
+/**
+ * Records that are a small part of an answer are copied: else one that is kept, or waits in a partition that is paused, would keep all the others in
+ * memory. Where they are most of it a copy would cost more than it saves.
+ */
+function apartFromOthers(records: Uint8Array): Uint8Array {
+  return records.length * SMALL_SHARE < records.buffer.byteLength ? Buffer.from(records) : records
 }

@@ -164,13 +164,11 @@ export class Fetcher<K, V> {
       )
       const sentAtMs = this.#nowMs()
       const frame = await connection.exchange(Fetch, request, { version })
-      try {
-        this.#options.onAnswer(frame.bytes.length, this.#nowMs() - sentAtMs)
-        const isEmpty = this.#answered(broker, decode(frame.bytes, version), usesTopicIds)
-        broker.quietUntilMs = plan.leavesOut && isEmpty ? this.#nowMs() + settings.fetchMaxWaitMs : 0
-      } finally {
-        frame.release()
-      }
+      // Records are views of it, and may be kept for good.
+      const bytes = frame.keep()
+      this.#options.onAnswer(bytes.length, this.#nowMs() - sentAtMs)
+      const isEmpty = this.#answered(broker, decode(bytes, version), usesTopicIds)
+      broker.quietUntilMs = plan.leavesOut && isEmpty ? this.#nowMs() + settings.fetchMaxWaitMs : 0
     } catch (error) {
       broker.session.failed()
       const isUseless =
