@@ -1,4 +1,10 @@
-export type { SaslCredentials } from '@millrace/network'
+export { clientCredentials } from '@millrace/network'
+export type {
+  ClientCredentialsOptions,
+  OAuthBearerToken,
+  OAuthBearerTokenProvider,
+  SaslCredentials,
+} from '@millrace/network'
 export { ErrorCode, errorName, KafkaError } from '@millrace/protocol'
 export type { ErrorName } from '@millrace/protocol'
 export type { LogFields, Logger } from '@millrace/runtime'

@@ -345,7 +345,8 @@ export class BrokerConnection implements AsyncDisposable {
   #timedOut(request: PendingRequest): void {
     const error = noAnswer(this.#facts(), request.api.name, request.timeoutMs)
     this.#reject(request, error)
-    if (this.#options.closeOnTimeout)
+    // One that was held back tells nothing of the connection.
+    if (this.#options.closeOnTimeout && !request.isHeld)
       this.#fail(networkFailure(`the connection is taken for dead: ${error.message}`, error))
     else if (this.#onDrained !== null) this.#checkDrained()
   }

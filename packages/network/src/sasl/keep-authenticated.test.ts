@@ -149,7 +149,7 @@ test('what was sent before has its answers first, however long that takes', asyn
     answerLater = () => answerWithId(request)
   }
   const seen = await listen(world, { serve })
-  const broker = await connect(world, { requestTimeoutMs: 5_000 })
+  const broker = await connect(world, { requestTimeoutMs: 5_000, closeOnTimeout: true })
   await world.time.advance(8_000)
   const before = broker.send(Metadata, { topics: [] }, { timeoutMs: 60_000 })
   await world.time.advance(4_000)
