@@ -89,6 +89,11 @@ export class FetchSession {
     this.#epoch = newSession
   }
 
+  /** For tests: the epoch of the next request. */
+  set epochForTest(epoch: number) {
+    this.#epoch = epoch
+  }
+
   /** A request that ends the session; null when there is none. */
   close(): SessionRequest | null {
     if (this.#id === noSession) return null
