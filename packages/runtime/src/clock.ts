@@ -16,7 +16,7 @@ export interface Clock {
   monotonicMs(): number
 
   /**
-   * Calls `callback` once, `delayMs` (≥ 0) or up to one wheel tick (10 ms) later, never earlier. Cheap enough for one per request:
+   * Calls `callback` once, `delayMs` (≥ 0) or up to one tick (10 ms, unless the clock was made finer) later, never earlier. Cheap enough for one per request:
    * all timers share one wheel. A pending timer does not keep the process alive.
    */
   after(delayMs: number, callback: () => void): Timer

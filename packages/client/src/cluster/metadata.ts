@@ -137,23 +137,20 @@ export class Metadata {
     const release = this.#await(name, options.allowCreation === true)
     using _awake = clock.holdProcess()
     try {
+      let failure: KafkaError | null = null
       for (let attempt = 1; ; attempt++) {
-        let failure: KafkaError
         try {
           const image = await this.#within(this.refresh(options.signal), deadlineMs)
           const topic = image?.topics.get(name)
           if (topic !== undefined) return topic
-          const code = image?.topicErrors.get(name) ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-          failure = new KafkaError(code, `topic ${name}: ${whatFailed(code, options)}`)
-          if (!passing.has(code)) throw failure
+          if (image !== null) failure = topicFailure(name, image.topicErrors.get(name), options)
+          if (failure !== null && !passing.has(failure.code)) throw failure
         } catch (error) {
           if (!(error instanceof KafkaError) || !error.retriable) throw error
           failure = error
         }
         const pauseMs = this.#pauseMs(attempt)
-        if (clock.monotonicMs() + pauseMs >= deadlineMs) {
-          throw new KafkaError(failure.code, `${failure.message} (gave up after ${timeoutMs} ms)`, { cause: failure })
-        }
+        if (clock.monotonicMs() + pauseMs >= deadlineMs) throw gaveUp(name, timeoutMs, failure)
         await clock.sleep(pauseMs, this.#whileOpen(options.signal))
       }
     } finally {
@@ -296,6 +293,19 @@ function hasGaps(image: ClusterImage, wanted: 'all' | ReadonlySet<string>): bool
   for (const { partitions } of image.topics.values())
     for (const { leaderId } of partitions) if (leaderId < 0) return true
   return false
+}
+
+function topicFailure(name: string, told: number | undefined, options: WaitOptions): KafkaError {
+  const code = told ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+  return new KafkaError(code, `topic ${name}: ${whatFailed(code, options)}`)
+}
+
+/** `failure`: the last one; null when no broker has answered in time. */
+function gaveUp(name: string, timeoutMs: number, failure: KafkaError | null): KafkaError {
+  const code = failure?.code ?? ErrorCode.REQUEST_TIMED_OUT
+  const reason = failure?.message ?? `topic ${name}: no broker has answered`
+  const cause = failure === null ? {} : { cause: failure }
+  return new KafkaError(code, `${reason} (gave up after ${Math.round(timeoutMs)} ms)`, cause)
 }
 
 function whatFailed(code: number, { allowCreation }: WaitOptions): string {
