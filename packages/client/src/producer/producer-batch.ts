@@ -1,6 +1,6 @@
 /**
  * Records of one partition on their way to its leader: filled record by record, closed, packed (compressed), sent as often as it takes, and
- * settled once. Who is to be told is kept in three arrays beside the bytes, as objects per record would cost more than the records.
+ * settled once. Who is to be told is kept beside the bytes, without an object per record.
  */
 import {
   BATCH_HEADER_SIZE,
@@ -15,6 +15,7 @@ import {
 } from '@millrace/protocol'
 import type { RecordMetadata } from '../record.ts'
 import type { Receiver } from './acknowledgement.ts'
+import { BatchReceivers } from './batch-receivers.ts'
 import { noProducer, type ProducerIdAndEpoch, type Sequenced } from './partition-sequences.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 
@@ -48,9 +49,7 @@ export class ProducerBatch implements Sequenced {
   /** Uncompressed. */
   readonly #limitBytes: number
   readonly #isPart: boolean
-  readonly #receivers: Receiver[]
-  readonly #slots: number[]
-  readonly #timestamps: number[]
+  readonly #receivers: BatchReceivers
   #builder: RecordBatchBuilder | null
   /** What it was given to write into; null when it was given none, or that did not suffice. */
   #buffer: Uint8Array | null
@@ -103,9 +102,7 @@ export class ProducerBatch implements Sequenced {
       this.#builder = new RecordBatchBuilder({ ...packing, buffer } as ConstructorParameters<
         typeof RecordBatchBuilder
       >[0])
-      this.#receivers = []
-      this.#slots = []
-      this.#timestamps = []
+      this.#receivers = new BatchReceivers()
     } else {
       const { bytes, whole, from } = part
       const to = from + countOf(bytes, 0)
@@ -113,15 +110,13 @@ export class ProducerBatch implements Sequenced {
       this.#bytes = bytes
       this.#isClosed = true
       this.#receivers = whole.#receivers.slice(from, to)
-      this.#slots = whole.#slots.slice(from, to)
-      this.#timestamps = whole.#timestamps.slice(from, to)
       this.#largestRecordBytes = whole.#largestRecordBytes
       this.#compressionRatio = whole.#compressionRatio
     }
   }
 
   get recordsCount(): number {
-    return this.#receivers.length
+    return this.#receivers.count
   }
 
   /** Of what would be sent: exact once it is packed. */
@@ -169,9 +164,7 @@ export class ProducerBatch implements Sequenced {
     if (this.#isClosed) return 0
     const size = this.#builder!.add(timestampMs, key, value, headers, this.#limitBytes)
     if (size === 0) return 0
-    this.#receivers.push(receiver)
-    this.#slots.push(slot)
-    this.#timestamps.push(timestampMs)
+    this.#receivers.add(receiver, slot, timestampMs)
     if (size > this.#largestRecordBytes) this.#largestRecordBytes = size
     return size
   }
@@ -256,16 +249,16 @@ export class ProducerBatch implements Sequenced {
     const { topic, partition } = this.queue
     const step = baseOffset < 0n ? 0n : 1n
     let offset = baseOffset
-    for (let index = 0; index < this.#receivers.length; index++) {
-      const receiver = this.#receivers[index]!
+    this.#receivers.forEach((_index, receiver, slot, timestampMs) => {
       if (receiver.wantsMetadata || onSettled !== null) {
-        const timestamp = logAppendTimeMs >= 0 ? logAppendTimeMs : this.#timestamps[index]!
+        const timestamp = logAppendTimeMs >= 0 ? logAppendTimeMs : timestampMs
         const metadata = { topic: topic.name, partition, offset, timestamp }
-        receiver.delivered(this.#slots[index]!, metadata)
+        receiver.delivered(slot, metadata)
         onSettled?.(metadata, null)
       }
       offset += step
-    }
+    })
+    this.#receivers.clear()
     this.#tellWatchers()
   }
 
@@ -283,11 +276,12 @@ export class ProducerBatch implements Sequenced {
   fail(error: Error, onSettled: SettledListener | null, records: RecordErrors | null = null): void {
     if (!this.#settle()) return
     const { topic, partition } = this.queue
-    for (let index = 0; index < this.#receivers.length; index++) {
+    this.#receivers.forEach((index, receiver, slot, timestamp) => {
       const own = records === null ? error : records.errorOf(index)
-      this.#receivers[index]!.failed(this.#slots[index]!, own)
-      onSettled?.({ topic: topic.name, partition, offset: -1n, timestamp: this.#timestamps[index]! }, own)
-    }
+      receiver.failed(slot, own)
+      onSettled?.({ topic: topic.name, partition, offset: -1n, timestamp }, own)
+    })
+    this.#receivers.clear()
     this.#tellWatchers()
   }
 
