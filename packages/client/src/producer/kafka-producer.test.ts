@@ -2,32 +2,16 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { TestBroker, type TestBrokerOptions } from '@millrace/broker/testing'
-import { ErrorCode, Fetch, KafkaError, readRecords, batchPositions } from '@millrace/protocol'
+import { ErrorCode, type KafkaError } from '@millrace/protocol'
 import { Kafka } from '../kafka.ts'
 import { serde } from '../serde/serdes.ts'
+import { committedValues } from './testing/committed-values.ts'
 
 async function start(topics: Readonly<Record<string, number>> = { t: 1 }, options: TestBrokerOptions = {}) {
   const broker = await TestBroker.start(options)
   for (const [name, partitions] of Object.entries(topics)) await broker.createTopic(name, { partitions })
   const kafka = new Kafka({ brokers: `127.0.0.1:${broker.port}` })
   return { broker, kafka, [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose]() }
-}
-
-/** Values of the records in a partition. */
-async function valuesIn(broker: TestBroker, topic: string, partition = 0): Promise<string[]> {
-  const client = await broker.connect()
-  const { responses } = await client.ask(Fetch, 11, {
-    maxWaitMs: 0,
-    minBytes: 0,
-    maxBytes: 0x7fff_ffff,
-    isolationLevel: 1,
-    topics: [{ topic, partitions: [{ partition, fetchOffset: 0n, partitionMaxBytes: 0x7fff_ffff }] }],
-  })
-  client.close()
-  const records = responses[0]!.partitions[0]!.records ?? new Uint8Array()
-  return [...batchPositions(records)].flatMap((at) =>
-    [...readRecords(records, at)].map(({ value }) => Buffer.from(value ?? []).toString()),
-  )
 }
 
 test('a record is written where its metadata say, with key, headers and timestamp', async () => {
@@ -41,7 +25,7 @@ test('a record is written where its metadata say, with key, headers and timestam
     headers: { kind: 'test', none: null, raw: Buffer.from([1]) },
   })
   assert.deepEqual(written, { topic: 't', partition: 0, offset: 0n, timestamp: 1234 })
-  assert.deepEqual(await valuesIn(world.broker, 't'), ['{"n":1}'])
+  assert.deepEqual(await committedValues(world.broker, 't'), ['{"n":1}'])
 })
 
 test('records of one turn share batches, and their promises resolve in order', async () => {
@@ -75,7 +59,7 @@ test('an array has one promise, and its metadata are in the order of its records
     assert.equal(topic, index % 4 === 3 ? 'b' : 'a')
     if (topic === 'a') assert.equal(partition, index % 3)
   }
-  const stored = await valuesIn(world.broker, 'b')
+  const stored = await committedValues(world.broker, 'b')
   assert.deepEqual(
     stored,
     written.flatMap(({ topic }, index) => (topic === 'b' ? [String(index)] : [])),
@@ -98,7 +82,7 @@ test('acks 0 has no offsets', async () => {
   await using producer = world.kafka.producer({ acks: 0 })
   assert.equal((await producer.send({ topic: 't', value: 'v' })).offset, -1n)
   await producer.close()
-  assert.deepEqual(await valuesIn(world.broker, 't'), ['v'])
+  assert.deepEqual(await committedValues(world.broker, 't'), ['v'])
 })
 
 for (const compressionType of ['gzip', 'snappy', 'lz4', 'zstd'] as const)
@@ -107,7 +91,7 @@ for (const compressionType of ['gzip', 'snappy', 'lz4', 'zstd'] as const)
     await using producer = world.kafka.producer({ compressionType, batchSize: 200_000 })
     const values = Array.from({ length: 3000 }, (_, index) => `${index} ${'x'.repeat(index % 500)}`)
     await producer.sendAll(values.map((value) => ({ topic: 't', value })))
-    assert.deepEqual(await valuesIn(world.broker, 't'), values)
+    assert.deepEqual(await committedValues(world.broker, 't'), values)
   })
 
 test('a batch that is too large for the topic is split until it fits', async () => {
@@ -116,7 +100,7 @@ test('a batch that is too large for the topic is split until it fits', async () 
   await using producer = world.kafka.producer({ batchSize: 50_000 })
   const values = Array.from({ length: 200 }, (_, index) => `${index} ${'x'.repeat(100)}`)
   const written = await producer.sendAll(values.map((value) => ({ topic: 'small', value })))
-  assert.deepEqual(await valuesIn(world.broker, 'small'), values)
+  assert.deepEqual(await committedValues(world.broker, 'small'), values)
   assert.deepEqual(
     written.map(({ offset }) => offset),
     values.map((_, index) => BigInt(index)),
@@ -134,7 +118,7 @@ test('a record that is too large fails alone, and those behind it are written', 
     ['fulfilled', 'rejected', 'fulfilled'],
   )
   assert.equal(((settled[1] as PromiseRejectedResult).reason as KafkaError).code, ErrorCode.MESSAGE_TOO_LARGE)
-  assert.deepEqual(await valuesIn(world.broker, 'small'), ['a', 'c'])
+  assert.deepEqual(await committedValues(world.broker, 'small'), ['a', 'c'])
 })
 
 test('a record above maxRequestSize is refused before it is sent', async () => {
@@ -142,50 +126,4 @@ test('a record above maxRequestSize is refused before it is sent', async () => {
   await using producer = world.kafka.producer({ maxRequestSize: 1000 })
   await assert.rejects(producer.send({ topic: 't', value: 'x'.repeat(1001) }), /more than maxRequestSize \(1000\)/)
   await producer.send({ topic: 't', value: 'x'.repeat(500) })
-})
-
-test('records sent just before a commit are in the transaction though their topic was not known yet; before an abort they fail', async () => {
-  await using world = await start({ t: 1, u: 1 })
-  await using producer = world.kafka.producer({ transactionalId: 'tx' })
-  await producer.initTransactions()
-  producer.beginTransaction()
-  const committed = producer.send({ topic: 't', value: 'committed' })
-  await producer.commitTransaction()
-  await committed
-  producer.beginTransaction()
-  const aborted = producer.send({ topic: 'u', value: 'aborted' })
-  await producer.abortTransaction()
-  await assert.rejects(aborted, { code: ErrorCode.INVALID_TXN_STATE })
-  await producer.transaction((transaction) => transaction.send({ topic: 'u', value: 'next' }))
-  assert.deepEqual(await valuesIn(world.broker, 't').then((values) => values.slice(0, 1)), ['committed'])
-  assert.deepEqual(await valuesIn(world.broker, 'u').then((values) => values.slice(0, 1)), ['next'])
-})
-
-test('a transaction is written whole, or not at all', async () => {
-  await using world = await start()
-  await using producer = world.kafka.producer({ transactionalId: 'tx' })
-  const result = await producer.transaction(async (transaction) => {
-    await transaction.send({ topic: 't', value: 'one' })
-    void transaction.send({ topic: 't', value: 'two' })
-    return 'done'
-  })
-  assert.equal(result, 'done')
-  const mistake = new Error('changed my mind')
-  await assert.rejects(
-    producer.transaction(async (transaction) => {
-      await transaction.send({ topic: 't', value: 'lost' })
-      throw mistake
-    }),
-    mistake,
-  )
-  await producer.transaction(async (transaction) => {
-    await transaction.send({ topic: 't', value: 'lost too' })
-    await transaction.abort()
-  })
-  await producer.transaction((transaction) => transaction.sendAll([{ topic: 't', value: 'three' }]))
-  const all = await valuesIn(world.broker, 't')
-  assert.deepEqual(
-    all.filter((value) => !value.startsWith('lost') && /^[a-z]/.test(value)),
-    ['one', 'two', 'three'],
-  )
 })

@@ -79,7 +79,7 @@ export class KafkaProducer implements Producer<AnyRecord> {
             cluster,
             identity,
             transactionalId,
-            batchesSettled: async () => {
+            recordsSettled: async () => {
               await this.#intake.drained()
               await accumulator.settled()
             },
@@ -93,7 +93,7 @@ export class KafkaProducer implements Producer<AnyRecord> {
       transactions: this.#transactions,
       metrics: this.#metrics,
       logger: this.#logger,
-      isMemoryExhausted: () => this.#intake.isMemoryExhausted,
+      intake: this.#intake,
     })
     accumulator.onBegun = (queue) => {
       this.#transactions?.touched(queue)
@@ -212,10 +212,7 @@ export class KafkaProducer implements Producer<AnyRecord> {
   }
 
   async abortTransaction(): Promise<void> {
-    const transactions = this.#transactional('abortTransaction')
-    // What has not got into a batch would come into the next transaction.
-    if (transactions.isOpen && !transactions.isCompleting) this.#intake.refuseAll(abortedError())
-    await transactions.abort()
+    await this.#transactional('abortTransaction').abort()
   }
 
   metrics(): readonly ClientMetric[] {
@@ -417,10 +414,6 @@ function closedError(): KafkaError {
 
 function endedError(): KafkaError {
   return new KafkaError(ErrorCode.INVALID_TXN_STATE, 'the transaction is ended already')
-}
-
-function abortedError(): KafkaError {
-  return new KafkaError(ErrorCode.INVALID_TXN_STATE, 'the transaction was aborted before the record was sent')
 }
 
 function ignore(): void {}

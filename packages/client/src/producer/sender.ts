@@ -22,6 +22,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { Accumulator } from './accumulator.ts'
 import { BrokerLink } from './broker-link.ts'
 import type { ProducerConfiguration } from './configuration.ts'
+import type { Intake } from './intake.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import { matchAnswer, produceRequest, produceVersion, type PartitionAnswer } from './produce-exchange.ts'
 import { expired, type ProducerBatch } from './producer-batch.ts'
@@ -75,8 +76,7 @@ export interface SenderOptions {
   readonly transactions: SenderTransactions | null
   readonly metrics: ProducerMetrics
   readonly logger: Logger
-  /** Sends wait for memory, so none lingers. */
-  readonly isMemoryExhausted: () => boolean
+  readonly intake: Intake
 }
 
 type ProduceAnswer = Response<typeof Produce>
@@ -148,7 +148,7 @@ export class Sender implements AsyncDisposable {
 
   /** What comes before sending: sequence numbers, the state of the transaction. False: nothing may be sent. */
   #prepare(): boolean {
-    const { identity, transactions, accumulator } = this.#options
+    const { identity, transactions, accumulator, intake } = this.#options
     if (identity === null) return true
     if (identity.hasUnresolved && identity.resolve()) transactions?.lostTrack()
     if (transactions === null) {
@@ -157,6 +157,9 @@ export class Sender implements AsyncDisposable {
       return true
     }
     const { fatalError, abortError } = transactions
+    const error = fatalError ?? abortError
+    // Memory that becomes free must not let in more of the lost transaction.
+    if (error !== null) intake.refuseAll(error)
     if (fatalError !== null) {
       accumulator.failAll(fatalError)
       this.#holdProcess(false)
@@ -184,7 +187,7 @@ export class Sender implements AsyncDisposable {
       this.isClosing ||
       accumulator.isFlushing ||
       this.#options.transactions?.isCompleting === true ||
-      this.#options.isMemoryExhausted()
+      this.#options.intake.isMemoryExhausted
     let dueMs = Infinity
     for (const queue of accumulator.waitingQueues) {
       const batch = queue.first!

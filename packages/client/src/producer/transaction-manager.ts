@@ -44,8 +44,8 @@ export interface TransactionManagerOptions {
   readonly transactionalId: string
   readonly transactionTimeoutMs: number
   readonly maxBlockMs: number
-  /** Resolves when every batch there is now is settled. */
-  readonly batchesSettled: () => Promise<void>
+  /** Resolves when every record there is now, in a batch or still waiting for one, is settled. */
+  readonly recordsSettled: () => Promise<void>
   /** The sender has to look again. */
   readonly wake: () => void
 }
@@ -231,7 +231,7 @@ export class TransactionManager implements SenderTransactions {
   }
 
   async #end(operation: string, isCommit: boolean, isVersion2: boolean): Promise<void> {
-    await this.#options.batchesSettled()
+    await this.#options.recordsSettled()
     await this.#inTurn(async () => {
       this.#state.checkNoError(operation)
       if (this.#isStarted) await this.#endTransaction(isCommit, isVersion2)
@@ -319,6 +319,8 @@ export class TransactionManager implements SenderTransactions {
   }
 
   async #addGroup(groupId: string): Promise<void> {
+    // It is needed next. Asked for first it makes the broker create the topic of groups, without which ours refuses to add one of them.
+    await this.#options.cluster.coordinator('group', groupId, this.#closing.signal).catch(ignore)
     await this.#ask({
       request: 'AddOffsetsToTxn',
       api: AddOffsetsToTxn,
