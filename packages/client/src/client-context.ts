@@ -17,6 +17,8 @@ export interface ClientContext<S extends OptionSet> {
   readonly world: World
   /** Shared by all members of groups. */
   readonly heartbeats: HeartbeatHost
+  /** For clients that need another one of the same cluster. */
+  readonly contexts: ClientContexts
 }
 
 /** The options of `new Kafka`, checked, and a maker of clients that have them. */
@@ -53,7 +55,7 @@ export class ClientContexts {
       metrics,
       metricsGroup,
     })
-    return { settings, cluster, metrics, world: this.#world, heartbeats: this.heartbeats }
+    return { settings, cluster, metrics, world: this.#world, heartbeats: this.heartbeats, contexts: this }
   }
 }
 

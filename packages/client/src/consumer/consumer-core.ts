@@ -49,6 +49,8 @@ export class ConsumerCore<K, V> {
   readonly telemetry: TelemetryPush | null
   /** What is subscribed to; null when nothing is. */
   subscription: Subscription | null
+  /** Topics read besides what is subscribed to. */
+  readonly ownTopics = new Set<string>()
   listener: RebalanceListener | null
   isAssignedByHand = false
   membership: Membership | null = null
@@ -96,6 +98,7 @@ export class ConsumerCore<K, V> {
     this.finder = new PositionFinder({
       ...parts,
       groupOffsets: this.groupOffsets,
+      beginsAtStart: (topic) => this.ownTopics.has(topic),
       onPosition: () => this.#positioned(),
     })
     this.fetcher = new Fetcher({
@@ -122,7 +125,7 @@ export class ConsumerCore<K, V> {
       ...parts,
       source: this.source,
       automaticCommits: this.commitsOnItsOwn ? this.commits : null,
-      subscription: () => this.subscription ?? [],
+      subscription: () => widened(this.subscription ?? [], this.ownTopics),
       listener: () => this.listener,
       add: (partitions) => this.add(partitions, { isWithheld: true }),
       onReadable: () => this.wake(),
@@ -137,6 +140,19 @@ export class ConsumerCore<K, V> {
 
   get commitsOnItsOwn(): boolean {
     return this.settings.groupId !== null && this.settings.enableAutoCommit !== false
+  }
+
+  /** Reads these topics, from their beginning, besides what is subscribed to, until disposed. */
+  alsoSubscribe(topics: readonly string[]): Disposable {
+    for (const topic of topics) this.ownTopics.add(topic)
+    this.membership?.subscriptionChanged()
+    return {
+      [Symbol.dispose]: () => {
+        for (const topic of topics) this.ownTopics.delete(topic)
+        for (const partition of this.assignment) if (topics.includes(partition.topic)) partition.isWithheld = true
+        if (!this.source.isClosed) this.membership?.subscriptionChanged()
+      },
+    }
   }
 
   /** Makes partitions ours, but for those that are. */
@@ -245,6 +261,13 @@ export class ConsumerCore<K, V> {
     this.fetcher.wake()
     this.source.wake()
   }
+}
+
+function widened(subscription: Subscription, topics: ReadonlySet<string>): Subscription {
+  if (topics.size === 0) return subscription
+  if (!(subscription instanceof RegExp)) return [...new Set([...subscription, ...topics])]
+  const names = [...topics].map((topic) => topic.replaceAll('.', '\\.'))
+  return new RegExp(`(?:${subscription.source})|^(?:${names.join('|')})$`, subscription.flags)
 }
 
 function telemetryLabels({ groupId, groupInstanceId, clientRack }: ConsumerSettings): Record<string, string> {

@@ -14,13 +14,12 @@ import { BatchLoop } from './reading/batch-loop.ts'
 import type { LoopReaderOptions } from './reading/loop-reader.ts'
 import { RecordLoop } from './reading/record-loop.ts'
 import type { RebalanceListener } from './rebalance-listener.ts'
-import type { RecordSource } from './record-source.ts'
 import type { RunOptions } from './run-options.ts'
 
 export interface KafkaConsumerOptions<K, V> {
   readonly core: ConsumerCore<K, V>
   readonly metrics: () => readonly ClientMetric[]
-  readonly run: (source: RecordSource<K, V>, options: RunOptions<K, V>) => Promise<void>
+  readonly run: (consumer: Consumer<K, V>, options: RunOptions<K, V>) => Promise<void>
 }
 
 export class KafkaConsumer<K, V> implements Consumer<K, V> {
@@ -49,7 +48,8 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
     if (listener !== undefined) core.listener = listener
     // Nothing more of the others, though they are ours until the group has taken them back.
     if (!isPattern)
-      for (const partition of core.assignment) if (!topics.includes(partition.topic)) partition.isWithheld = true
+      for (const partition of core.assignment)
+        if (!topics.includes(partition.topic) && !core.ownTopics.has(partition.topic)) partition.isWithheld = true
     core.membership?.subscriptionChanged()
     core.source.wake()
   }
@@ -103,7 +103,7 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
   }
 
   run(options: RunOptions<K, V>): Promise<void> {
-    return this.#options.run(this.#core.source, options)
+    return this.#options.run(this, options)
   }
 
   async commit(upTo?: Committable<K, V>, { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {

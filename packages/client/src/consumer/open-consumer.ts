@@ -1,27 +1,50 @@
 /** Makes the consumer of `kafka.consumer()`. */
 import type { ClientContext } from '../client-context.ts'
 import { openMembership } from '../groups/open-membership.ts'
+import { openProducer } from '../producer/open-producer.ts'
 import type { Deserializer } from '../serde/serde.ts'
-import type { Consumer } from './consumer.ts'
 import { ConsumerCore } from './consumer-core.ts'
+import type { Consumer } from './consumer.ts'
 import { KafkaConsumer } from './kafka-consumer.ts'
-import type { consumerOptions } from './options.ts'
+import { consumerOptions } from './options.ts'
+import type { Deserializers } from './records/record-origin.ts'
+import { runConsumer, type RunHost } from './run/run-consumer.ts'
 
 export const CONSUMER_METRICS = 'consumer-metrics'
 
 /** @throws TypeError for settings that do not go together. */
 export function openConsumer<K, V>(context: ClientContext<typeof consumerOptions>): Consumer<K, V> {
   const { key, value } = context.settings
+  const deserializers: Deserializers<K, V> = {
+    key: key as Deserializer<K> | null,
+    value: value as Deserializer<V> | null,
+  }
   const core = new ConsumerCore<K, V>({
     context,
-    deserializers: { key: key as Deserializer<K> | null, value: value as Deserializer<V> | null },
+    deserializers,
     openMembership: (options) => openMembership({ ...options, heartbeats: context.heartbeats }),
   })
   return new KafkaConsumer<K, V>({
     core,
     metrics: () => context.metrics.all(),
-    run: () => {
-      throw new Error('run() is not here yet')
-    },
+    run: (consumer, options) => runConsumer({ consumer, deserializers, ...runHost(core, context) }, options),
   })
+}
+
+function runHost<K, V>(
+  core: ConsumerCore<K, V>,
+  { settings, contexts, cluster }: ClientContext<typeof consumerOptions>,
+): Omit<RunHost<K, V>, 'consumer' | 'deserializers'> {
+  const { clientId, logger } = settings
+  return {
+    source: core.source,
+    cluster,
+    settings,
+    alsoSubscribe: core.subscription === null ? null : (topics) => core.alsoSubscribe(topics),
+    openProducer: () => openProducer<Uint8Array, Uint8Array>(contexts, { clientId, logger, acks: 'all' }),
+    openScanner: () => {
+      const options = { clientId, logger, isolationLevel: 'read_committed', offsetReset: 'earliest' } as const
+      return openConsumer(contexts.open(consumerOptions, options, 'consumer.run()', CONSUMER_METRICS))
+    },
+  }
 }

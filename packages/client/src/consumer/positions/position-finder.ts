@@ -22,6 +22,8 @@ export interface PositionFinderOptions<K, V> {
   /** Null without a group. */
   readonly groupOffsets: GroupOffsets | null
   readonly signal: AbortSignal
+  /** Topics of this consumer's own, of which nothing may be passed over, whatever `offsetReset` says of others. */
+  readonly beginsAtStart: (topic: string) => boolean
   /** A partition can be read, or read again. */
   readonly onPosition: () => void
   /** For whoever reads next. */
@@ -116,8 +118,9 @@ export class PositionFinder<K, V> {
 
   /** By the policy; without one the application is told, again with each attempt to read, until it seeks. */
   #start(partition: AssignedPartition<K, V>, reason: string): void {
-    const { settings, cluster } = this.#options
-    const target = resetTarget(settings.offsetReset, cluster.world.clock.now())
+    const { settings, cluster, beginsAtStart } = this.#options
+    const policy = beginsAtStart(partition.topic) ? 'earliest' : settings.offsetReset
+    const target = resetTarget(policy, cluster.world.clock.now())
     if (target !== null) {
       partition.resetTo(target)
       return

@@ -33,6 +33,7 @@ function executing(handle: Handle, setting: Setting = {}) {
     concurrency,
     failureRule,
     maxPollIntervalMs: 300_000,
+    admit: null,
     intake: () => ({ ordering, dueMs: null, attempt: null, ...intake }),
   })
   return { time, clock, source, executor }
@@ -273,6 +274,7 @@ test('an endless stream for handlers without promises leaves turns of the event 
     concurrency: 1,
     failureRule: throwing,
     maxPollIntervalMs: 300_000,
+    admit: null,
     intake: () => ({ ordering: 'partition', dueMs: null, attempt: null }),
   })
   fill(source, 1)

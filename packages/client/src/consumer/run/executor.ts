@@ -25,6 +25,8 @@ export interface ExecutorOptions<K, V> {
   readonly intake: (topic: string) => Intake<K, V>
   readonly failureRule: FailureRule<K, V>
   readonly maxPollIntervalMs: number
+  /** What must be done before the first record of a new partition is handled; null: nothing. */
+  readonly admit: ((partition: TopicPartition) => Promise<void> | null) | null
 }
 
 export class Executor<K, V> implements RecordReader {
@@ -202,9 +204,27 @@ export class Executor<K, V> implements RecordReader {
     let ofTopic = this.#works.get(topic)
     if (ofTopic === undefined) this.#works.set(topic, (ofTopic = new Map()))
     let work = ofTopic.get(partition)
-    if (work === undefined)
+    if (work === undefined) {
       ofTopic.set(partition, (work = new PartitionWork({ topic, partition }, this.#options.intake(topic))))
+      this.#admit(work)
+    }
     return work
+  }
+
+  #admit(work: PartitionWork<K, V>): void {
+    const admission = this.#options.admit?.(work) ?? null
+    if (admission === null) return
+    work.isGated = true
+    admission.then(
+      () => {
+        work.isGated = false
+        this.#enqueue(work)
+        this.#pump()
+      },
+      (error: unknown) => {
+        if (!work.isEnding) this.#fail(error)
+      },
+    )
   }
 
   #enqueue(work: PartitionWork<K, V>): void {

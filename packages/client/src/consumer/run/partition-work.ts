@@ -56,6 +56,8 @@ export class PartitionWork<K, V> implements TopicPartition {
   isPaused = false
   /** Being given up: nothing more begins. */
   isEnding = false
+  /** It is not known yet what its records need. */
+  isGated = false
   /** Runs until the record kept for later is due. */
   dueTimer: Timer | null = null
   /** Could begin but for the pause. */
@@ -91,7 +93,7 @@ export class PartitionWork<K, V> implements TopicPartition {
 
   /** Whether a record of the batch may be taken, as far as the partition itself is concerned. */
   get mayBegin(): boolean {
-    if (this.#records === null || this.isPaused || this.isEnding || this.dueTimer !== null) return false
+    if (this.#records === null || this.isPaused || this.isGated || this.isEnding || this.dueTimer !== null) return false
     return this.intake.ordering === 'partition'
       ? !this.lane.isBusy
       : this.#waiting < maxWaiting && this.prefix.slots < maxSlots

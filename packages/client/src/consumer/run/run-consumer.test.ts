@@ -1,0 +1,290 @@
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import { startBroker } from 'millrace'
+import { Kafka } from '../../kafka.ts'
+import type { Producer } from '../../producer/producer.ts'
+import type { ConsumerRecord, ProducerRecord } from '../../record.ts'
+import { serde } from '../../serde/serdes.ts'
+import type { Consumer } from '../consumer.ts'
+import type { ConsumerOptions } from '../options.ts'
+import { failureHeaders } from './failed-record.ts'
+
+const quick = {
+  'group.consumer.heartbeat.interval.ms': 100,
+  'group.consumer.min.heartbeat.interval.ms': 100,
+}
+
+type Text = ConsumerRecord<string, string>
+
+async function world(context: TestContext, partitions = 1) {
+  // The broker goes last.
+  const owned = new AsyncDisposableStack()
+  context.after(() => owned.disposeAsync())
+  const broker = owned.use(
+    await startBroker({ configs: { ...quick, 'num.partitions': 2, 'auto.create.topics.enable': false } }),
+  )
+  const kafka = new Kafka({ brokers: broker.bootstrapServers })
+  const admin = owned.use(kafka.admin())
+  await admin.createTopics([{ name: 'orders', numPartitions: partitions }])
+  const producer: Producer<ProducerRecord<string, string>> = owned.use(
+    kafka.producer({ key: serde.string, value: serde.string }),
+  )
+  const consumer = (options: Partial<ConsumerOptions<string, string>> = {}): Consumer<string, string> => {
+    const made = kafka.consumer({
+      groupId: 'g',
+      topics: ['orders'],
+      key: serde.string,
+      value: serde.string,
+      offsetReset: 'earliest',
+      autoCommitIntervalMs: 50,
+      fetchMaxWaitMs: 50,
+      ...options,
+    })
+    return owned.use(made)
+  }
+  const write = (values: readonly string[], key?: (value: string) => string): Promise<unknown> =>
+    producer.sendAll(values.map((value) => ({ topic: 'orders', key: key?.(value) ?? null, value })))
+  return { kafka, admin, owned, consumer, write }
+}
+
+const textOf = (record: Text, name: string): string | undefined => {
+  const value = record.header(name)
+  return value === undefined || value === null ? undefined : Buffer.from(value).toString()
+}
+
+test('run handles all records, and a later run goes on behind them', async (context) => {
+  const { consumer, write } = await world(context, 3)
+  await write(Array.from({ length: 60 }, (_, index) => String(index)))
+  const seen: string[] = []
+  const abort = new AbortController()
+  const first = consumer()
+  await first.run({
+    signal: abort.signal,
+    concurrency: 4,
+    ordering: 'key',
+    eachRecord: async (record) => {
+      await new Promise((resolve) => setImmediate(resolve))
+      if (seen.push(record.value!) === 60) abort.abort()
+    },
+  })
+  await first.close()
+  await write(['later'])
+  const again: string[] = []
+  const second = consumer()
+  await second.run({
+    eachRecord: (record) => {
+      again.push(record.value!)
+      void second.close()
+    },
+  })
+  assert.equal(new Set(seen).size, 60)
+  assert.deepEqual(again, ['later'])
+})
+
+test('what a handler throws ends the run when nothing is to deal with it, and its record comes again', async (context) => {
+  const { consumer, write } = await world(context)
+  await write(['fine', 'bad', 'behind'])
+  const first = consumer()
+  await assert.rejects(
+    first.run({
+      eachRecord: (record) => {
+        if (record.value === 'bad') throw new Error('no')
+      },
+    }),
+    /^Error: no$/,
+  )
+  await first.close()
+  const seen: string[] = []
+  const second = consumer()
+  await second.run({
+    eachRecord: (record) => {
+      if (seen.push(record.value!) === 2) void second.close()
+    },
+  })
+  assert.deepEqual(seen, ['bad', 'behind'])
+})
+
+test('repeated in place, a record holds up those behind it', async (context) => {
+  const { consumer, write } = await world(context)
+  await write(['a', 'b'])
+  const seen: string[] = []
+  const running = consumer()
+  await running.run({
+    retry: { attempts: 3, backoff: 20 },
+    eachRecord: (record, { attempt }) => {
+      seen.push(`${record.value}#${attempt}`)
+      if (record.value === 'a' && attempt < 3) throw new Error('not yet')
+      if (record.value === 'b') void running.close()
+    },
+  })
+  assert.deepEqual(seen, ['a#1', 'a#2', 'a#3', 'b#1'])
+})
+
+test('repeated through topics, a record lets others pass, and comes as it was', async (context) => {
+  const { admin, consumer, write } = await world(context)
+  await write(['a', 'b', 'c'])
+  const seen: string[] = []
+  const running = consumer({ offsetReset: 'latest' })
+  await consumer().commit([{ topic: 'orders', partition: 0, offset: 0n }])
+  await running.run({
+    retry: { attempts: 3, backoff: { initialMs: 300, factor: 2 }, topic: 'orders-retry' },
+    eachRecord: (record, { attempt }) => {
+      seen.push(`${record.topic}-${record.partition}@${record.offset} ${record.value}#${attempt}`)
+      if (record.value === 'a' && attempt < 3) throw new Error('not yet')
+      if (attempt === 3) void running.close()
+    },
+  })
+  assert.deepEqual(seen, ['orders-0@0 a#1', 'orders-0@1 b#1', 'orders-0@2 c#1', 'orders-0@0 a#2', 'orders-0@0 a#3'])
+  const topics = (await admin.listTopics()).map(({ name }) => name)
+  assert.deepEqual(topics.filter((name) => name.startsWith('orders')).toSorted(), [
+    'orders',
+    'orders-retry-1',
+    'orders-retry-2',
+  ])
+})
+
+test('what cannot be handled goes to the dead letters, with where it was and why, before its offset is committed', async (context) => {
+  const { kafka, admin, owned, consumer, write } = await world(context)
+  await write(['bad'], () => 'k')
+  const running = consumer()
+  const abort = new AbortController()
+  const done = running.run({
+    signal: abort.signal,
+    retry: { attempts: 2, backoff: 10, topic: 'orders-retry' },
+    deadLetter: { topic: 'orders-dead' },
+    eachRecord: () => {
+      throw new RangeError('out of stock')
+    },
+  })
+  const reader = owned.use(kafka.consumer({ key: serde.string, value: serde.string, offsetReset: 'earliest' }))
+  while (!(await admin.listTopics()).some(({ name }) => name === 'orders-dead'))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  reader.assign([{ topic: 'orders-dead', partition: 0 }])
+  let letter: Text | null = null
+  for await (const record of reader) {
+    letter = record
+    break
+  }
+  assert.equal(letter?.key, 'k')
+  assert.equal(letter.value, 'bad')
+  assert.equal(textOf(letter, failureHeaders.topic), 'orders')
+  assert.equal(textOf(letter, failureHeaders.partition), '0')
+  assert.equal(textOf(letter, failureHeaders.offset), '0')
+  assert.equal(textOf(letter, failureHeaders.group), 'g')
+  assert.equal(textOf(letter, failureHeaders.attempts), '2')
+  assert.equal(textOf(letter, failureHeaders.exception), 'RangeError')
+  assert.equal(textOf(letter, failureHeaders.message), 'out of stock')
+  assert.match(textOf(letter, failureHeaders.stacktrace) ?? '', /RangeError: out of stock\n +at /)
+  assert.match(textOf(letter, failureHeaders.timestamp) ?? '', /^\d{13}$/)
+  assert.match(textOf(letter, failureHeaders.time) ?? '', /^\d{13}$/)
+  assert.equal(textOf(letter, failureHeaders.due), undefined)
+  abort.abort()
+  await done
+  await running.commit()
+  const [main] = await running.committed([{ topic: 'orders', partition: 0 }])
+  assert.equal(main?.offset, 1n)
+})
+
+test('a record that cannot be decoded is a dead letter as it is', async (context) => {
+  const { kafka, owned, consumer, write } = await world(context)
+  await write(['{"fine":1}', 'not json', '{"fine":2}'])
+  const seen: unknown[] = []
+  const running = owned.use(
+    kafka.consumer({
+      groupId: 'json',
+      topics: ['orders'],
+      value: serde.json(),
+      offsetReset: 'earliest',
+      fetchMaxWaitMs: 50,
+    }),
+  )
+  await running.run({
+    deadLetter: { topic: 'dead' },
+    eachRecord: (record) => {
+      if (seen.push(record.value) === 2) void running.close()
+    },
+  })
+  assert.deepEqual(seen, [{ fine: 1 }, { fine: 2 }])
+  const reader = consumer({ groupId: 'dead-readers', topics: ['dead'] })
+  for await (const record of reader) {
+    assert.equal(record.value, 'not json')
+    break
+  }
+})
+
+test('with keepKeyOrder records of a key follow one that waits, and other keys do not', async (context) => {
+  const { consumer, write } = await world(context)
+  await write(['a1', 'b1', 'a2', 'b2', 'a3'], (value) => value[0]!)
+  const seen: string[] = []
+  const running = consumer()
+  await running.run({
+    retry: { attempts: 4, backoff: 200, topic: 'again', keepKeyOrder: true },
+    eachRecord: (record, { attempt }) => {
+      seen.push(`${record.value}#${attempt}`)
+      if (record.value === 'a1' && attempt < 3) throw new Error('not yet')
+      if (record.value === 'a3') void running.close()
+    },
+  })
+  assert.deepEqual(seen.slice(0, 3), ['a1#1', 'b1#1', 'b2#1'])
+  assert.deepEqual(seen.slice(3), ['a1#2', 'a1#3', 'a2#1', 'a3#1'])
+})
+
+test('with keepKeyOrder a run that begins learns which keys wait, and later those that do no more', async (context) => {
+  const { consumer, write } = await world(context)
+  await write(['a1'], (value) => value[0]!)
+  const options = { retry: { attempts: 3, backoff: 1500, jitter: 0, topic: 'again', keepKeyOrder: true } }
+  const first = consumer()
+  const seen: string[] = []
+  const abort = new AbortController()
+  await first.run({
+    ...options,
+    signal: abort.signal,
+    eachRecord: () => {
+      setTimeout(() => abort.abort(), 200)
+      throw new Error('not yet')
+    },
+  })
+  await first.close()
+  await write(['a2', 'b2'], (value) => value[0]!)
+  const second = consumer()
+  let isFree = false
+  const writing = (async () => {
+    while (!seen.includes('a2#1 from 1')) await new Promise((resolve) => setTimeout(resolve, 20))
+    // Committed within 50 ms, noticed within a second.
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    isFree = true
+    await write(['a3'], (value) => value[0]!)
+  })()
+  await second.run({
+    ...options,
+    eachRecord: (record, { attempt }) => {
+      seen.push(`${record.value}#${attempt} from ${textOf(record, failureHeaders.topic) === undefined ? 0 : 1}`)
+      if (record.value === 'a3') void second.close()
+    },
+  })
+  await writing
+  assert.ok(isFree)
+  assert.deepEqual(
+    seen.filter((one) => one.startsWith('a')),
+    ['a1#2 from 1', 'a2#1 from 1', 'a3#1 from 0'],
+  )
+  assert.ok(seen.includes('b2#1 from 0'))
+})
+
+test('options that are unknown, wrong, or do not go together are refused', async (context) => {
+  const { consumer } = await world(context)
+  const running = consumer()
+  const eachRecord = (): void => {}
+  await assert.rejects(running.run({ eachRecord, concurency: 2 } as never), /did you mean concurrency/)
+  await assert.rejects(running.run({ eachRecord, concurrency: 0 }), /concurrency expects a whole number/)
+  await assert.rejects(running.run({ eachRecord, retry: { attempts: 0 } }), /retry: attempts expects/)
+  await assert.rejects(running.run({ eachRecord, retry: { attempts: 2, keepKeyOrder: true } }), /goes with retry.topic/)
+  const manual = consumer({ enableAutoCommit: false })
+  await assert.rejects(
+    manual.run({ eachRecord, retry: { attempts: 2, topic: 'r', keepKeyOrder: true } }),
+    /needs enableAutoCommit/,
+  )
+  const assigned = consumer({ topics: null, groupId: null })
+  assigned.assign([{ topic: 'orders', partition: 0 }])
+  await assert.rejects(assigned.run({ eachRecord, retry: { attempts: 2, topic: 'r' } }), /needs a groupId/)
+})
