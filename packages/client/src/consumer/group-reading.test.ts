@@ -182,3 +182,23 @@ test('seeking within onAssigned decides where reading begins', async (context) =
     break
   }
 })
+
+test('closing does not wait for a loop that was left before the group took the partitions away', async (context) => {
+  const { kafka, admin, append } = await consuming(context)
+  await admin.createTopics([{ name: 'orders', numPartitions: 1 }])
+  await append(partition(0), ['a', 'b'])
+  const consumer = kafka.consumer({
+    groupId: 'g',
+    groupProtocol: 'classic',
+    heartbeatIntervalMs: 20,
+    offsetReset: 'earliest',
+    topics: ['orders'],
+  })
+  for await (const record of consumer) if (record.value !== null) break
+  await admin.removeGroupMembers('g', [{ memberId: consumer.groupMetadata().memberId }])
+  // The heart hears that the member is not known, and what it had is waited for until the application asks again: never.
+  while (consumer.groupMetadata().memberId !== '') await new Promise((resolve) => setImmediate(resolve))
+  const begun = performance.now()
+  await consumer.close({ timeoutMs: 20_000 })
+  assert.ok(performance.now() - begun < 10_000)
+})

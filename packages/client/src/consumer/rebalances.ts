@@ -2,6 +2,7 @@
  * The consumer's side of its group: what happens to positions, records and commits when partitions come and go. Each change happens while nothing is
  * given out, and when nothing that it takes away is in the application's hands.
  */
+import type { Timer } from '@millrace/runtime'
 import type { Cluster } from '../cluster/cluster.ts'
 import { channels } from '../observe/channels.ts'
 import type { TopicPartition } from '../record.ts'
@@ -41,6 +42,8 @@ export class Rebalances<K, V> implements MembershipOwner {
   readonly #options: RebalancesOptions<K, V>
   /** Set while the consumer closes: how long what is in hand may take. */
   #patience: Patience | null = null
+  /** Of what is waited for now. */
+  #onHurry: (() => void) | null = null
 
   constructor(options: RebalancesOptions<K, V>) {
     this.#options = options
@@ -53,6 +56,7 @@ export class Rebalances<K, V> implements MembershipOwner {
   /** From now on what is in hand is not waited for longer than this. */
   hurry(patience: Patience): void {
     this.#patience = patience
+    this.#onHurry?.()
   }
 
   /** Back to waiting as long as it takes. */
@@ -134,18 +138,26 @@ export class Rebalances<K, V> implements MembershipOwner {
     if (reader === null) return
     const isLoop = reader.succeeded !== undefined
     if (partitions.length === 0 && !isLoop) return
-    const patience = this.#patience
     // A loop that was left does not ask for more.
-    if (patience !== null && source.isLeft) return
-    const timeoutMs = patience === null ? settings.maxPollIntervalMs : isLoop ? patience.loopMs : patience.handlerMs
+    if (this.#patience !== null && source.isLeft) return
     const { promise: timeout, resolve } = Promise.withResolvers<void>()
-    const timer = cluster.world.clock.after(timeoutMs, resolve)
+    let timer: Timer | null = null
+    const limit = (): void => {
+      timer?.cancel()
+      const patience = this.#patience
+      if (patience !== null && source.isLeft) resolve()
+      const patienceMs = isLoop ? patience?.loopMs : patience?.handlerMs
+      timer = cluster.world.clock.after(patienceMs ?? settings.maxPollIntervalMs, resolve)
+    }
+    limit()
+    this.#onHurry = limit
     try {
       await Promise.race([isLost ? reader.lost(partitions) : reader.revoked(partitions), timeout])
     } catch (error) {
       this.#options.onTrouble(error as Error)
     } finally {
-      timer.cancel()
+      this.#onHurry = null
+      ;(timer as Timer | null)?.cancel()
     }
   }
 
