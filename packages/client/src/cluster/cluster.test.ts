@@ -58,7 +58,7 @@ test('a topic that comes later is waited for, and one that never comes is an err
   assert.equal((await waiting).name, 'later')
   await assert.rejects(cluster.metadata.topic('never', { timeoutMs: 300 }), (error: KafkaError) => {
     assert.equal(error.code, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
-    assert.match(error.message, /topic never: the brokers do not know it; create it first \(gave up after 300 ms\)/)
+    assert.match(error.message, /topic never: the brokers do not know it; create it first/)
     return true
   })
   await assert.rejects(cluster.metadata.topic('not/allowed', { timeoutMs: 300 }), {

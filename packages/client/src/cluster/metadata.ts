@@ -70,6 +70,8 @@ export class Metadata {
   #askedAtMs = -Infinity
   #answeredAtMs = -Infinity
   #failures = 0
+  /** Of the last time of asking; null when it was answered. */
+  #lastFailure: Error | null = null
 
   constructor(options: MetadataOptions) {
     this.#options = options
@@ -150,7 +152,7 @@ export class Metadata {
           failure = error
         }
         const pauseMs = this.#pauseMs(attempt)
-        if (clock.monotonicMs() + pauseMs >= deadlineMs) throw gaveUp(name, timeoutMs, failure)
+        if (clock.monotonicMs() + pauseMs >= deadlineMs) throw failure ?? this.#noAnswer(name)
         await clock.sleep(pauseMs, this.#whileOpen(options.signal))
       }
     } finally {
@@ -199,12 +201,14 @@ export class Metadata {
       })
       if (answer.errorCode !== ErrorCode.NONE) throw new KafkaError(answer.errorCode)
       this.#failures = 0
+      this.#lastFailure = null
       this.#answeredAtMs = this.#askedAtMs
       const wanted = this.#wantedTopics()
       this.#use(imageAfter(this.#image, answer, (topic) => topics !== 'all' && (wanted === 'all' || wanted.has(topic))))
       return this.#image
     } catch (error) {
       this.#failures++
+      this.#lastFailure = error as Error
       throw error
     } finally {
       this.#asking = null
@@ -264,6 +268,13 @@ export class Metadata {
     return wanted
   }
 
+  #noAnswer(topic: string): KafkaError {
+    const failure = this.#lastFailure
+    const reason = failure === null ? 'no broker has answered' : failure.message
+    const cause = failure === null ? {} : { cause: failure }
+    return new KafkaError(ErrorCode.REQUEST_TIMED_OUT, `topic ${topic} cannot be looked up: ${reason}`, cause)
+  }
+
   /** Null when the deadline comes first. */
   #within<T>(promise: Promise<T>, deadlineMs: number): Promise<T | null> {
     return new Promise((resolve, reject) => {
@@ -298,14 +309,6 @@ function hasGaps(image: ClusterImage, wanted: 'all' | ReadonlySet<string>): bool
 function topicFailure(name: string, told: number | undefined, options: WaitOptions): KafkaError {
   const code = told ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
   return new KafkaError(code, `topic ${name}: ${whatFailed(code, options)}`)
-}
-
-/** `failure`: the last one; null when no broker has answered in time. */
-function gaveUp(name: string, timeoutMs: number, failure: KafkaError | null): KafkaError {
-  const code = failure?.code ?? ErrorCode.REQUEST_TIMED_OUT
-  const reason = failure?.message ?? `topic ${name}: no broker has answered`
-  const cause = failure === null ? {} : { cause: failure }
-  return new KafkaError(code, `${reason} (gave up after ${Math.round(timeoutMs)} ms)`, cause)
 }
 
 function whatFailed(code: number, { allowCreation }: WaitOptions): string {

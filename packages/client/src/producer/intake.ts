@@ -357,7 +357,15 @@ export class Intake implements Disposable {
   #cannotKnow(topic: TopicQueues, error: Error): void {
     const isPassing = error instanceof KafkaError && error.retriable
     const nowMs = this.#nowMs()
-    for (const send of topic.line.slice()) if (!isPassing || send.deadlineMs <= nowMs) this.#refuseWaiting(send, error)
+    for (const send of topic.line.slice()) {
+      if (!isPassing) this.#refuseWaiting(send, error)
+      else if (send.deadlineMs <= nowMs) this.#refuseWaiting(send, this.#waitedInVain(error))
+    }
+  }
+
+  #waitedInVain(error: KafkaError): KafkaError {
+    const { maxBlockMs } = this.#configuration
+    return new KafkaError(error.code, `${error.message} (gave up after maxBlockMs, ${maxBlockMs} ms)`, { cause: error })
   }
 
   #serveTopicLine(topic: TopicQueues): void {
