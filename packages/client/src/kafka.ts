@@ -14,6 +14,7 @@ import { openProducer, type Unserialized } from './producer/open-producer.ts'
 import type { ProducerOptions } from './producer/options.ts'
 import type { Producer } from './producer/producer.ts'
 import type { ProducerRecord, TopiclessRecord } from './record.ts'
+import type { Serializer } from './serde/serde.ts'
 import { realWorld, type World } from './world.ts'
 
 export class Kafka {
@@ -46,6 +47,10 @@ export class Kafka {
     options: ProducerOptions<K, V> & { readonly topic: string },
   ): Producer<TopiclessRecord<K, V>>
   producer<K = Unserialized, V = Unserialized>(options?: ProducerOptions<K, V>): Producer<ProducerRecord<K, V>>
+  /** With the type of the values alone, for keys that are texts. */
+  producer<V>(
+    options: ProducerOptions<string, V> & { readonly topic: string; readonly key: Serializer<string> },
+  ): Producer<TopiclessRecord<string, V>>
   producer<K, V>(
     options: ProducerOptions<K, V> = {},
   ): Producer<ProducerRecord<K, V>> & Producer<TopiclessRecord<K, V>> {
