@@ -13,14 +13,14 @@ const loopGraceMs = 1_000
 export interface CloseOptions {
   /** For finishing what is in hand, committing and leaving. Default 30 s. */
   readonly timeoutMs?: number
-  /** False keeps the place of a static member (`groupInstanceId`). Default true. */
+  /** Whether the group gives the partitions to others at once. Default: not those of a static member (`groupInstanceId`), which may come back. */
   readonly leaveGroup?: boolean
 }
 
 /** Never rejects: what goes wrong goes to `onError`. */
 export async function closeConsumer<K, V>(
   core: ConsumerCore<K, V>,
-  { timeoutMs = defaultCloseTimeoutMs, leaveGroup = true }: CloseOptions,
+  { timeoutMs = defaultCloseTimeoutMs, leaveGroup = leavesByDefault(core) }: CloseOptions,
 ): Promise<void> {
   using _awake = core.cluster.holdProcess()
   core.rebalances.hurry({ loopMs: Math.min(loopGraceMs, timeoutMs), handlerMs: timeoutMs })
@@ -37,10 +37,16 @@ export async function endSubscription<K, V>(core: ConsumerCore<K, V>): Promise<v
   core.isAssignedByHand = false
   rebalances.hurry({ loopMs: 0, handlerMs: settings.defaultApiTimeoutMs })
   try {
-    await within(core, settings.defaultApiTimeoutMs, (signal) => giveUpEverything(core, { leaveGroup: true, signal }))
+    const leaveGroup = leavesByDefault(core)
+    await within(core, settings.defaultApiTimeoutMs, (signal) => giveUpEverything(core, { leaveGroup, signal }))
   } finally {
     rebalances.calmDown()
   }
+}
+
+/** Static members keep their place until their session ends (KIP-345). */
+function leavesByDefault<K, V>({ settings }: ConsumerCore<K, V>): boolean {
+  return settings.groupInstanceId === null
 }
 
 async function giveUpEverything<K, V>(
