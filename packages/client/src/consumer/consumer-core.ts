@@ -125,6 +125,7 @@ export class ConsumerCore<K, V> {
       ...parts,
       source: this.source,
       automaticCommits: this.commitsOnItsOwn ? this.commits : null,
+      commits: this.commits,
       subscription: () => widened(this.subscription ?? [], this.ownTopics),
       listener: () => this.listener,
       add: (partitions) => this.add(partitions, { isWithheld: true }),

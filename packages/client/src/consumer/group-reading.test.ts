@@ -53,6 +53,49 @@ for (const groupProtocol of ['classic', 'consumer'] as const) {
     assert.deepEqual(second.toSorted(), ['0c', '1c', '2c', last].toSorted())
   })
 
+  test(`${groupProtocol}: commits without waiting are stored before the group is left`, async (context) => {
+    const { kafka, admin, append } = await consuming(context, { configs })
+    await admin.createTopics([{ name: 'orders', numPartitions: 1 }])
+    await append(partition(0), ['a', 'b', 'c', 'd'])
+    const options = { groupId: 'g', groupProtocol, topics: ['orders'], offsetReset: 'earliest' } as const
+    const errors: Error[] = []
+    {
+      await using consumer = kafka.consumer({
+        ...options,
+        enableAutoCommit: false,
+        onError: (error) => void errors.push(error),
+      })
+      for await (const record of consumer) {
+        consumer.commitAsync(record)
+        if (record.offset === 2n) break
+      }
+    }
+    assert.deepEqual(errors, [])
+    await using next = kafka.consumer(options)
+    assert.deepEqual(
+      (await next.committed([partition(0)])).map((committed) => committed?.offset),
+      [3n],
+    )
+  })
+
+  test(`${groupProtocol}: a static member that is closed keeps its place`, async (context) => {
+    const { kafka, admin, append } = await consuming(context, { configs })
+    await admin.createTopics([{ name: 'orders', numPartitions: 1 }])
+    await append(partition(0), ['a'])
+    const options = { groupId: 'g', groupProtocol, topics: ['orders'], offsetReset: 'earliest' } as const
+    for (const [name, membersLeft] of [
+      [null, 0],
+      ['static', 1],
+    ] as const) {
+      {
+        await using consumer = kafka.consumer({ ...options, groupInstanceId: name })
+        for await (const { offset } of consumer) if (offset === 0n) break
+      }
+      const [group] = await admin.describeConsumerGroups(['g'])
+      assert.equal(group.members.length, membersLeft)
+    }
+  })
+
   test(`${groupProtocol}: partitions move to a member that joins, with nothing lost and nothing read twice`, async (context) => {
     const { kafka, admin, append } = await consuming(context, { configs })
     await admin.createTopics([{ name: 'orders', numPartitions: 4 }])

@@ -20,6 +20,8 @@ export interface RebalancesOptions<K, V> {
   readonly source: PartitionSource<K, V>
   /** Null without automatic commits. */
   readonly automaticCommits: Commits<K, V> | null
+  /** Null without a group. */
+  readonly commits: Commits<K, V> | null
   readonly subscription: () => Subscription
   readonly listener: () => RebalanceListener | null
   /** Makes partitions ours, withheld from reading as yet. */
@@ -103,27 +105,27 @@ export class Rebalances<K, V> implements MembershipOwner {
 
   async #giveUp(partitions: readonly TopicPartition[], event: 'revoked' | 'lost' | 'dismissed'): Promise<void> {
     if (partitions.length === 0) return
-    const { source, assignment, automaticCommits, settings, listener } = this.#options
+    const { source, assignment, automaticCommits, commits, settings, listener } = this.#options
     for (const partition of partitions) {
       const found = assignment.get(partition)
       if (found !== undefined) found.isWithheld = true
     }
     await this.#outOfHands(partitions, event === 'lost')
     await source.withGateClosed(async () => {
-      if (event !== 'lost') {
-        const timeoutMs = Math.min(
-          settings.maxPollIntervalMs,
-          settings.defaultApiTimeoutMs,
-          this.#patience?.handlerMs ?? Infinity,
-        )
-        await automaticCommits?.commitBeforeLeaving(partitions, { timeoutMs })
-      }
+      const timeoutMs = Math.min(
+        settings.maxPollIntervalMs,
+        settings.defaultApiTimeoutMs,
+        this.#patience?.handlerMs ?? Infinity,
+      )
+      if (event !== 'lost') await automaticCommits?.commitBeforeLeaving(partitions, { timeoutMs })
       if (event !== 'dismissed') {
         const told = listener()
         const isLost = event === 'lost' && told?.onLost !== undefined
         await this.#call(() => (isLost ? told.onLost?.(partitions) : told?.onRevoked?.(partitions)))
         this.#publish(event, partitions)
       }
+      // Those without waiting would be refused once the partitions are given up.
+      if (event !== 'lost') await commits?.settled({ timeoutMs })
       for (const partition of partitions) {
         const found = assignment.get(partition)
         if (found !== undefined) assignment.remove(found)

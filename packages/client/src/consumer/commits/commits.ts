@@ -113,6 +113,14 @@ export class Commits<K, V> {
     next()
   }
 
+  /** Resolves when every commit that was asked for has been answered, at the latest after `timeoutMs`. */
+  async settled({ timeoutMs }: { readonly timeoutMs: number }): Promise<void> {
+    const { promise: timeout, resolve } = Promise.withResolvers<void>()
+    const timer = this.#options.cluster.world.clock.after(timeoutMs, resolve)
+    await Promise.race([this.#last, timeout])
+    timer.cancel()
+  }
+
   /** What is handled of these partitions, before they are given up. Never rejects: what cannot be committed is read again by the next owner. */
   async commitBeforeLeaving(partitions: readonly TopicPartition[], options: CommitOptions): Promise<void> {
     const names = new Set(partitions.map(nameOf))
