@@ -40,7 +40,7 @@ export interface DelegationTokenAdmin {
   renewDelegationToken(hmac: Uint8Array, options?: CallOptions & { readonly renewPeriodMs?: number }): Promise<number>
   /** Resolves with the time at which it ends now. `expiryPeriodMs` is from now; default: at once. */
   expireDelegationToken(hmac: Uint8Array, options?: CallOptions & { readonly expiryPeriodMs?: number }): Promise<number>
-  /** Of these owners, or all that this client may see. */
+  /** That these own or may renew; or all that this client may see. */
   describeDelegationToken(
     options?: CallOptions & { readonly owners?: readonly string[] },
   ): Promise<readonly DelegationToken[]>

@@ -12,7 +12,8 @@ export type Outcome<Result> = { readonly value: Result } | { readonly error: Kaf
 
 /** Some things of many failed. Its code is that of the first failure; `results` has what became of each, in the order asked. */
 export class PartialFailure extends KafkaError {
-  readonly results: readonly PromiseSettledResult<unknown>[]
+  // Not shown by console.log: what failed is in the message.
+  readonly #results: readonly PromiseSettledResult<unknown>[]
 
   constructor(operation: string, results: readonly PromiseSettledResult<unknown>[]) {
     const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as KafkaError] : []))
@@ -20,7 +21,11 @@ export class PartialFailure extends KafkaError {
     super(first.code, `${operation}: ${failures.length} of ${results.length} failed: ${summary(failures)}`, {
       cause: first,
     })
-    this.results = results
+    this.#results = results
+  }
+
+  get results(): readonly PromiseSettledResult<unknown>[] {
+    return this.#results
   }
 }
 

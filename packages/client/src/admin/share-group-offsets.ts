@@ -157,11 +157,13 @@ function shareOffsets(group: Response<typeof DescribeShareGroupOffsets>['groups'
       const partition = { topic: topicName, partition: result.partitionIndex }
       if (result.errorCode !== ErrorCode.NONE)
         return { error: failure(`${partitionName(partition)} of group ${groupId}`, result) }
+      // Where the group has not begun, the rest says nothing.
+      const hasBegun = result.startOffset >= 0n
       offsets.push({
         ...partition,
         startOffset: offsetOrNull(result.startOffset),
-        leaderEpoch: epochOrNull(result.leaderEpoch),
-        lag: offsetOrNull(result.lag),
+        leaderEpoch: hasBegun ? epochOrNull(result.leaderEpoch) : null,
+        lag: hasBegun ? offsetOrNull(result.lag) : null,
       })
     }
   }
