@@ -103,6 +103,13 @@ test('a TLS port spoken to in plaintext', async () => {
   await fails(broker, undefined, { code: 13, message: /set ssl: true/ })
 })
 
+test('a TLS port that answers with an alert', async () => {
+  const alert = Uint8Array.of(0x15, 3, 3, 0, 2, 2, 70)
+  await using server = await listen((socket) => socket.once('data', () => socket.end(alert)))
+  const message = /the first bytes look like TLS: if it is a TLS port, set ssl: true/
+  await fails(server, undefined, { code: 13, retriable: false, message })
+})
+
 test('a TLS port that just closes when spoken to in plaintext', async () => {
   await using server = await listen((socket) => socket.once('data', () => socket.end()))
   await fails(server, undefined, {
@@ -125,7 +132,7 @@ test('an HTTP server', async () => {
     code: 13,
     message: /the first bytes look like HTTP. Check that a Kafka broker listens there$/,
   })
-  await fails(server, {}, { code: 13, message: /does not speak TLS.*leave out ssl/ })
+  await fails(server, {}, { code: 13, retriable: false, message: /does not speak TLS.*leave out ssl/ })
 })
 
 test('a server of another kind', async () => {

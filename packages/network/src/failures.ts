@@ -6,6 +6,7 @@
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { Address } from '@millrace/runtime'
 import { FrameError } from './frame-receiver.ts'
+import { isAlert, tlsHint } from './tls-failures.ts'
 
 /** How far a connection has come. */
 export type Stage =
@@ -29,26 +30,31 @@ export function nameOf({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
-/** A failure after which trying again makes sense. */
-export function networkFailure(message: string, cause?: unknown): KafkaError {
-  return new KafkaError(ErrorCode.NETWORK_EXCEPTION, message, cause === undefined || cause === null ? {} : { cause })
+/** Trying again makes sense, unless `retriable` is false: then a setting has to be changed. */
+export function networkFailure(message: string, cause?: unknown, retriable = true): KafkaError {
+  const options = cause === undefined || cause === null ? { retriable } : { cause, retriable }
+  return new KafkaError(ErrorCode.NETWORK_EXCEPTION, message, options)
 }
 
 /** The broker ended the connection, or it broke. */
 export function connectionLost(facts: ConnectionFacts, error: Error | null): KafkaError {
-  if (error instanceof FrameError) return notKafka(facts, error.message)
+  if (error instanceof FrameError) return notKafka(facts, error.message, { retriable: !error.isForeign })
   const { address, stage } = facts
   const what = error === null ? 'the broker closed the connection' : `the connection broke: ${error.message}`
   const when =
     stage === 'greeting' ? ' before it answered anything' : stage === 'authenticating' ? ' while we authenticated' : ''
-  const guess = guessFor(facts, error)
-  return networkFailure(`${nameOf(address)}: ${what}${when}${guess === '' ? '' : `. ${guess}`}`, error)
+  // With TLS 1.3 a broker refuses our certificate only after the handshake.
+  const code = codeOf(error)
+  const alert = stage !== 'ready' && isAlert(code) ? tlsHint(code) : null
+  const guess = alert?.text ?? guessFor(facts)
+  const text = `${nameOf(address)}: ${what}${when}${guess === '' ? '' : `. ${guess}`}`
+  return networkFailure(text, error, alert === null || !alert.isFinal)
 }
 
-function guessFor({ stage, encrypted, authenticates, answered }: ConnectionFacts, error: Error | null): string {
+function guessFor({ stage, encrypted, authenticates, answered }: ConnectionFacts): string {
   if (stage === 'greeting') {
     return encrypted
-      ? (alertHint(codeOf(error)) ?? 'If it asks for client certificates, set ssl.certificate and ssl.key')
+      ? 'If it asks for client certificates, set ssl.certificate and ssl.key'
       : 'If it is a TLS port, set ssl: true; else check that a Kafka broker listens there'
   }
   if (stage === 'authenticating')
@@ -61,7 +67,7 @@ function guessFor({ stage, encrypted, authenticates, answered }: ConnectionFacts
 /** No answer came in time. */
 export function noAnswer(facts: ConnectionFacts, apiName: string, timeoutMs: number): KafkaError {
   const guess =
-    facts.stage === 'greeting' ? `. It accepts connections, but may be no Kafka broker. ${guessFor(facts, null)}` : ''
+    facts.stage === 'greeting' ? `. It accepts connections, but may be no Kafka broker. ${guessFor(facts)}` : ''
   const message = `${nameOf(facts.address)}: no answer to ${apiName} within ${Math.round(timeoutMs)} ms${guess}`
   return new KafkaError(ErrorCode.REQUEST_TIMED_OUT, message)
 }
@@ -74,25 +80,24 @@ export function unreadable(facts: ConnectionFacts, what: string, cause: Error): 
 }
 
 /** The other side sent something that is no Kafka. `reason` tells what was wrong. */
-export function notKafka(facts: ConnectionFacts, reason: string): KafkaError {
+export function notKafka(
+  facts: ConnectionFacts,
+  reason: string,
+  { retriable }: { readonly retriable: boolean } = { retriable: true },
+): KafkaError {
   const guess = facts.stage === 'greeting' ? '. Check that a Kafka broker listens there' : ''
-  return networkFailure(`${nameOf(facts.address)}: ${reason}${guess}`)
+  return networkFailure(`${nameOf(facts.address)}: ${reason}${guess}`, null, retriable)
 }
 
 /** There is no connection to begin with. `error`: what the transport threw. */
 export function connectFailure(address: Address, encrypted: boolean, error: unknown): KafkaError {
   const code = codeOf(error)
   // OpenSSL's messages are full of file names; what is meant stands in `reason`.
-  const { message: whole, reason: message = whole } = error as Error & { readonly reason?: string }
-  const setting = encrypted ? settingHint(code) : null
-  if (setting !== null) {
-    return new KafkaError(ErrorCode.NETWORK_EXCEPTION, `${nameOf(address)}: ${setting} (${message})`, {
-      cause: error,
-      retriable: false,
-    })
-  }
-  const hint = (encrypted ? handshakeHint(code) : null) ?? hints[code]
-  return networkFailure(`${nameOf(address)}: ${hint === undefined ? message : `${hint} (${message})`}`, error)
+  const { message, reason = message } = error as Error & { readonly reason?: string }
+  const tls = encrypted ? tlsHint(code) : null
+  const hint = tls?.text ?? hints[code]
+  const text = hint === undefined ? reason : `${hint} (${reason})`
+  return networkFailure(`${nameOf(address)}: ${text}`, error, tls === null || !tls.isFinal)
 }
 
 const hints: Readonly<Record<string, string | undefined>> = {
@@ -102,54 +107,6 @@ const hints: Readonly<Record<string, string | undefined>> = {
   EHOSTUNREACH: "the host cannot be reached. Check the network, and the broker's advertised.listeners",
   ENETUNREACH: 'there is no way to its network. Check the network of this machine',
   ETIMEDOUT: 'no connection in time. Check the address, and firewalls between',
-}
-
-/** What stays wrong however often one tries: certificates, keys. null for anything else. */
-function settingHint(code: string): string | null {
-  switch (code) {
-    case 'CERT_HAS_EXPIRED':
-      return "the broker's certificate has expired, and has to be renewed on the broker"
-    case 'CERT_NOT_YET_VALID':
-      return "the broker's certificate is not valid yet: check the clocks of both machines"
-    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
-      return "the broker's certificate is signed by itself. If you trust it, give it as ssl.ca"
-    case 'SELF_SIGNED_CERT_IN_CHAIN':
-    case 'UNABLE_TO_GET_ISSUER_CERT':
-    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
-    case 'CERT_UNTRUSTED':
-      return "the broker's certificate comes from an authority that is not trusted here: give the authority's certificate as ssl.ca"
-    case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return "the broker's certificate is for another name: connect by a name that is in it, or give that name as ssl.serverName"
-    case 'CERT_REVOKED':
-    case 'CERT_SIGNATURE_FAILURE':
-      return "the broker's certificate is not to be trusted"
-    default:
-      return /^ERR_(OSSL|CRYPTO)_/.test(code)
-        ? 'ssl.ca, ssl.certificate, ssl.key or ssl.passphrase is wrong: PEM texts are expected, not files, JKS or PKCS#12'
-        : null
-  }
-}
-
-/** A handshake that did not come about. */
-function handshakeHint(code: string): string | undefined {
-  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG')
-    return 'what answers there does not speak TLS. If it is a plaintext port, leave out ssl'
-  if (code === 'ERR_TLS_HANDSHAKE_TIMEOUT')
-    return 'it accepts connections, but does not speak TLS in time. If it is a plaintext port, leave out ssl'
-  if (code === 'ECONNRESET' || code === 'EPIPE')
-    return 'the connection was closed during the TLS handshake. If it is a plaintext port, leave out ssl'
-  return alertHint(code)
-}
-
-/** TLS alerts, by which the broker says what it does not like about us. */
-function alertHint(code: string): string | undefined {
-  if (!/^ERR_SSL_.*ALERT/.test(code)) return undefined
-  if (/CERTIFICATE_REQUIRED|BAD_CERTIFICATE|HANDSHAKE_FAILURE/.test(code))
-    return 'the broker refused the TLS handshake. If it asks for client certificates, set ssl.certificate and ssl.key'
-  if (/UNKNOWN_CA|CERTIFICATE_UNKNOWN/.test(code))
-    return "the broker does not trust the certificate in ssl.certificate: its authority is not in the broker's truststore"
-  return 'the broker refused the TLS handshake'
 }
 
 /** '' when there is none. */

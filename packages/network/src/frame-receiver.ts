@@ -25,6 +25,13 @@ const COPY_BELOW_BYTES = 8 * 1024
 /** The peer sent what cannot be a frame, or none in time. */
 export class FrameError extends Error {
   override readonly name = 'FrameError'
+  /** The peer speaks another protocol, as far as one can see. */
+  readonly isForeign: boolean
+
+  constructor(message: string, isForeign: boolean) {
+    super(message)
+    this.isForeign = isForeign
+  }
 }
 
 /** Who gets the frames. */
@@ -169,6 +176,7 @@ export class FrameReceiver implements ByteSink, LargeFrame {
     this.#fail(
       new FrameError(
         `${this.#arrivedBytes} of ${this.#frameBytes} bytes of ${this.#content} came, then none while others waited`,
+        false,
       ),
     )
   }
@@ -327,6 +335,7 @@ export class FrameReceiver implements ByteSink, LargeFrame {
     this.#fail(
       new FrameError(
         `expected ${this.#content} of 0 to ${this.maxFrameBytes} bytes, got the length ${frameBytes}${guess}`,
+        kind !== null,
       ),
     )
   }
