@@ -9,18 +9,18 @@ import type {
   TopicPartition,
   TopicPartitionOffset as ClientOffset,
 } from '@millrace/client'
-import { assignorFrom, PartitionAssigners } from './assigners.ts'
-import { batchFrom, type Batch } from './batch.ts'
+import { handleBatch } from './batch-handling.ts'
+import { batchFrom } from './batch.ts'
+import { openClientConsumer } from './client-consumer.ts'
 import type { ConsumerConfig } from './consumer-config.ts'
 import { consumerEventNames as names } from './consumer-events.ts'
 import type { ConsumerRunConfig, TopicPartitionOffsetAndMetadata } from './handlers.ts'
 import { isKafkaJSError, KafkaJSError, KafkaJSNonRetriableError, KafkaJSNumberOfRetriesExceeded } from './errors.ts'
 import type { InstrumentationEvents } from './events.ts'
-import { clientLogger, type Logger } from './logger.ts'
+import type { Logger } from './logger.ts'
 import type { PausedPartitions } from './paused-partitions.ts'
 import { byTopic, nameOf, ResolvedOffsets } from './resolved-offsets.ts'
 import { pauseMs, type Retry } from './retry.ts'
-import { flat } from './transaction.ts'
 import { translateError } from './translate-error.ts'
 
 export interface ConsumerRunOptions {
@@ -36,11 +36,6 @@ export interface ConsumerRunOptions {
 }
 
 type Records = ConsumerBatch<Uint8Array, Uint8Array>
-
-/** KafkaJS hands out what a fetch brought for a partition. */
-const MAX_BATCH_RECORDS = 10_000
-/** KafkaJS knows no limit between two polls, but a member that hangs must not hold up its group for ever. */
-const MIN_POLL_INTERVAL_MS = 300_000
 
 export class ConsumerRun {
   readonly #options: ConsumerRunOptions
@@ -220,9 +215,17 @@ export class ConsumerRun {
     const startedMs = Date.now()
     events.emit(names.START_BATCH_PROCESS, told)
     try {
-      if (runConfig.eachMessage !== undefined) await this.#eachMessage(batch, records, isStale)
-      else if (runConfig.eachBatch !== undefined) await this.#eachBatch(batch, records, isStale)
-      else this.#resolve(records, records.end.offset)
+      await handleBatch(batch, runConfig, {
+        end: records.end.offset,
+        isStale,
+        isRunning: () => this.#isRunning,
+        isPaused: () => this.#options.paused.has(partition),
+        pause: () => this.#pausePartition(partition),
+        resolve: (next) => this.#offsets.resolve(partition, next, records.firstOffset),
+        commitIfNecessary: () => this.#commitIfNecessary(),
+        commit: (offsets) => this.#commit(offsets),
+        uncommitted: () => this.#offsets.uncommitted(),
+      })
     } catch (error) {
       if (!isKafkaJSError(error)) {
         const { stack } = error as Error
@@ -241,57 +244,12 @@ export class ConsumerRun {
     await this.#autoCommit()
   }
 
-  async #eachMessage(batch: Batch, records: Records, isStale: () => boolean): Promise<void> {
-    const { topic, partition, messages } = batch
-    for (const [index, message] of messages.entries()) {
-      if (!this.#isRunning || isStale()) return
-      await this.#options.runConfig.eachMessage!({
-        topic,
-        partition,
-        message,
-        heartbeat: async () => {},
-        pause: () => this.#pausePartition({ topic, partition }),
-      })
-      if (!isStale()) {
-        const isLast = index === messages.length - 1
-        this.#resolve(records, isLast ? records.end.offset : BigInt(message.offset) + 1n)
-      }
-      await this.#commitIfNecessary()
-      if (this.#options.paused.has({ topic, partition })) return
-    }
-  }
-
-  async #eachBatch(batch: Batch, records: Records, isStale: () => boolean): Promise<void> {
-    const { runConfig } = this.#options
-    const { topic, partition } = batch
-    const last = batch.messages.at(-1)?.offset
-    await runConfig.eachBatch!({
-      batch,
-      // The last message stands for what follows it unseen: markers of transactions, records that were compacted away.
-      resolveOffset: (offset) => {
-        if (!isStale()) this.#resolve(records, offset === last ? records.end.offset : BigInt(offset) + 1n)
-      },
-      heartbeat: async () => {},
-      pause: () => this.#pausePartition({ topic, partition }),
-      commitOffsetsIfNecessary: (offsets) =>
-        offsets === undefined ? this.#commitIfNecessary() : this.#commit(flat(offsets.topics)),
-      uncommittedOffsets: () => byTopic(this.#offsets.uncommitted()),
-      isRunning: () => this.#isRunning,
-      isStale,
-    })
-    if (runConfig.eachBatchAutoResolve !== false && !isStale()) this.#resolve(records, records.end.offset)
-  }
-
   /** To where the batch is resolved, when that is not its end: the rest comes again. */
   async #goBack(records: Records): Promise<void> {
     const partition = { topic: records.topic, partition: records.partition }
     const resolved = this.#offsets.resolvedOf(partition) ?? records.firstOffset
     const next = resolved < records.firstOffset ? records.firstOffset : resolved
     if (next < records.end.offset && this.#isAssigned(partition)) await this.#consumer.seek(next, [partition])
-  }
-
-  #resolve(records: Records, next: bigint): void {
-    this.#offsets.resolve(records, next, records.firstOffset)
   }
 
   #pausePartition({ topic, partition }: TopicPartition): () => void {
@@ -387,29 +345,13 @@ export class ConsumerRun {
 
   #open(): ClientConsumer<Uint8Array, Uint8Array> {
     const { kafka, config, topics, retry, logger } = this.#options
-    const { groupId, partitionAssigners = [PartitionAssigners.roundRobin] } = config
-    return kafka.consumer<Uint8Array, Uint8Array>({
-      groupId,
+    return openClientConsumer({
+      kafka,
+      config,
       topics: [...topics.keys()],
-      groupProtocol: 'classic',
-      partitionAssignmentStrategy: partitionAssigners.map((create) => assignorFrom(create, { groupId, logger })),
-      enableAutoCommit: false,
       offsetReset: this.#offsetReset,
-      isolationLevel: config.readUncommitted === true ? 'read_uncommitted' : 'read_committed',
-      sessionTimeoutMs: config.sessionTimeout,
-      heartbeatIntervalMs: config.heartbeatInterval,
-      maxPollIntervalMs: Math.max(config.rebalanceTimeout ?? 60_000, MIN_POLL_INTERVAL_MS),
-      maxPollRecords: MAX_BATCH_RECORDS,
-      maxPartitionFetchBytes: config.maxBytesPerPartition ?? 1_048_576,
-      fetchMinBytes: config.minBytes ?? 1,
-      fetchMaxBytes: config.maxBytes ?? 10_485_760,
-      fetchMaxWaitMs: config.maxWaitTimeInMs ?? 5_000,
-      clientRack: config.rackId ?? '',
-      retryBackoffMs: retry.initialRetryTime,
-      retryBackoffMaxMs: retry.maxRetryTime,
-      logger: clientLogger(logger),
-      ...(config.metadataMaxAge === undefined ? {} : { metadataMaxAgeMs: config.metadataMaxAge }),
-      ...(config.allowAutoTopicCreation === undefined ? {} : { allowAutoCreateTopics: config.allowAutoTopicCreation }),
+      retry,
+      logger,
       onRebalance: {
         onAssigned: (partitions) => this.#assigned(partitions),
         onRevoked: (partitions) => this.#revoked(partitions, true),
