@@ -26,21 +26,27 @@ export interface JoiningMember {
 /** Resolves when all members have joined. The answer may carry an error. @throws KafkaError of `Cluster.send`; the signal's reason. */
 export async function joinGroup(options: JoinOptions, member: JoiningMember): Promise<Response<typeof JoinGroup>> {
   const { cluster, groupId, groupInstanceId, sessionTimeoutMs, maxPollIntervalMs, signal } = options
-  const request: RequestInput<typeof JoinGroup> = {
+  const request = (version: number): RequestInput<typeof JoinGroup> => ({
     groupId,
     sessionTimeoutMs,
     rebalanceTimeoutMs: maxPollIntervalMs,
     memberId: member.memberId,
-    groupInstanceId,
+    groupInstanceId: instanceIn(version, groupId, groupInstanceId),
     protocolType: CONSUMER_PROTOCOL_TYPE,
     protocols: member.protocols.map(({ name, metadata }) => ({ name, metadata })),
     reason: member.reason.slice(0, LONGEST_REASON),
-  }
+  })
   const timeoutMs = Math.max(cluster.settings.requestTimeoutMs, maxPollIntervalMs + JOIN_LAPSE_MS)
   return await cluster.send({ coordinatorOf: groupId, kind: 'group', lane: 'membership' }, JoinGroup, request, {
     signal,
     timeoutMs,
   })
+}
+
+/** Static members are there since version 5 (KIP-345). */
+function instanceIn(version: number, groupId: string, groupInstanceId: string | null): string | null {
+  if (groupInstanceId === null || version >= 5) return groupInstanceId
+  throw new KafkaError(ErrorCode.UNSUPPORTED_VERSION, `group ${groupId}: groupInstanceId needs Kafka 2.3 or newer`)
 }
 
 export interface SyncingMember {

@@ -73,6 +73,7 @@ function fullSettings(id: number, settings: PlainSettings, tokens: TokenInbox): 
   const { sasl } = settings
   return {
     ...settings,
+    tracing: null,
     logger: remoteLogger(id, {}),
     sasl:
       sasl === 'remote'

@@ -4,8 +4,8 @@ import type { LogFields } from '@millrace/runtime'
 import { kafkaOptions, type ClientSettings } from '../../config/client-options.ts'
 import type { HeartEvent, HeartPlan, LeaveOptions, Vitals } from './heart.ts'
 
-/** Settings without what cannot be cloned. */
-export type PlainSettings = Omit<ClientSettings, 'logger' | 'sasl'> & {
+/** Settings without what cannot be cloned: the logger, what makes spans, a provider of tokens. */
+export type PlainSettings = Omit<ClientSettings, 'logger' | 'tracing' | 'sasl'> & {
   /** 'remote' stands for a provider of tokens on the other side. */
   readonly sasl: Exclude<ClientSettings['sasl'], { mechanism: 'OAUTHBEARER' }> | 'remote'
 }
@@ -38,10 +38,11 @@ export type FromThread =
 /** Only what a cluster needs: settings of consumers hold functions as well. */
 export function plainSettings(settings: ClientSettings): PlainSettings {
   const { sasl } = settings
-  const names = Object.keys(kafkaOptions) as (keyof ClientSettings)[]
-  const plain = Object.fromEntries(names.map((name) => [name, settings[name]]))
-  delete plain['logger']
-  return { ...(plain as ClientSettings), sasl: sasl?.mechanism === 'OAUTHBEARER' ? 'remote' : sasl }
+  const names = (Object.keys(kafkaOptions) as (keyof ClientSettings)[]).filter(
+    (name) => name !== 'logger' && name !== 'tracing' && name !== 'sasl',
+  )
+  const plain = Object.fromEntries(names.map((name) => [name, settings[name]])) as Omit<PlainSettings, 'sasl'>
+  return { ...plain, sasl: sasl?.mechanism === 'OAUTHBEARER' ? 'remote' : sasl }
 }
 
 /** Errors cannot be told from other objects after cloning, and fields may be anything: texts instead. */
