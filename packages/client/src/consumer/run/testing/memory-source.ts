@@ -119,12 +119,22 @@ export class MemorySource implements RecordSource<string, string> {
     this.#notify()
   }
 
+  /** The process that read is dead, and another begins where was committed last. */
+  restart(): void {
+    this.#reader = null
+    for (const log of this.#logs.values()) {
+      log.position = log.committed
+      log.isHeld = false
+      log.isPaused = false
+    }
+  }
+
   attach(reader: RecordReader): Disposable {
     if (this.#reader !== null) throw new Error('there is a reader')
     this.#reader = reader
     return {
       [Symbol.dispose]: () => {
-        this.#reader = null
+        if (this.#reader === reader) this.#reader = null
       },
     }
   }
