@@ -1,6 +1,6 @@
 /**
  * What a record carries on its way to a retry or dead letter topic: where it was read first, how often it was handled, and what went wrong. Names are
- * those of Kafka's own dead letters (KIP-1191, KIP-1034), values are text. See docs/decisions/0015.
+ * those of Kafka's own dead letters (KIP-1191, KIP-1034), values are text. See docs/decisions/0017.
  */
 import type { ConsumerRecord } from '../../record.ts'
 
