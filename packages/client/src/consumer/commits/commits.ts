@@ -51,6 +51,8 @@ export class Commits<K, V> {
   #last: Promise<void> = Promise.resolve()
   /** Of commits without waiting, not sent yet: by partition and topic. */
   #waiting = new Map<string, TopicPartitionOffset>()
+  /** Whether the application has asked for any of them. */
+  #isAsked = false
   #isSending = false
   #timer: Timer | null = null
   #isClosed = false
@@ -90,13 +92,8 @@ export class Commits<K, V> {
 
   /** One attempt, soon; what comes meanwhile goes with the next. */
   commitSoon(offsets: readonly TopicPartitionOffset[]): void {
-    for (const one of offsets) this.#waiting.set(nameOf(one), one)
-    if (this.#isSending || this.#waiting.size === 0) return
-    this.#isSending = true
-    this.#last = this.#last.then(async () => {
-      while (this.#waiting.size > 0) await this.#sendWaiting()
-      this.#isSending = false
-    })
+    this.#isAsked = true
+    this.#send(offsets)
   }
 
   /** Commits what is handled from time to time from now on. */
@@ -106,7 +103,7 @@ export class Commits<K, V> {
     const next = (): void => {
       this.#timer = cluster.world.clock.after(settings.autoCommitIntervalMs, () => {
         if (this.#isClosed) return
-        if (this.#mayCommit) this.commitSoon(this.handled())
+        if (this.#mayCommit) this.#send(this.handled())
         next()
       })
     }
@@ -140,6 +137,16 @@ export class Commits<K, V> {
     this.#waiting.clear()
   }
 
+  #send(offsets: readonly TopicPartitionOffset[]): void {
+    for (const one of offsets) this.#waiting.set(nameOf(one), one)
+    if (this.#isSending || this.#waiting.size === 0) return
+    this.#isSending = true
+    this.#last = this.#last.then(async () => {
+      while (this.#waiting.size > 0) await this.#sendWaiting()
+      this.#isSending = false
+    })
+  }
+
   get #mayCommit(): boolean {
     const membership = this.#options.membership()
     return membership === null || isMember(membership.metadata)
@@ -150,13 +157,18 @@ export class Commits<K, V> {
   }
 
   async #sendWaiting(): Promise<void> {
-    const { cluster, onTrouble } = this.#options
+    const { cluster, groupId, settings, onTrouble } = this.#options
     const offsets = [...this.#waiting.values()]
+    const isAsked = this.#isAsked
     this.#waiting.clear()
+    this.#isAsked = false
     try {
       await this.#once(offsets, cluster.signal)
     } catch (error) {
-      if (!this.#isClosed) onTrouble(error as Error)
+      // The next of the automatic commits makes up for one that failed for a passing reason.
+      const isPassing = error instanceof KafkaError && error.retriable && !isAsked
+      if (isPassing) settings.logger.info('an automatic commit failed, and is tried again', { groupId, error })
+      else if (!this.#isClosed) onTrouble(error as Error)
     }
   }
 
