@@ -22,8 +22,8 @@ import { isSaslOptions, type TlsOptions } from './security-options.ts'
 
 /** Of the connections and requests of a client; may be given to `new Kafka` and, for one client alone, to `producer()` and the others. */
 export const clientOptions = {
-  /** Names the client in the broker's logs, quotas and metrics. */
-  clientId: optional(nullable(text), null),
+  /** Names the client in the broker's logs, quotas and metrics. Never without one: Kafka 2.8 cannot store groups of members without a name. */
+  clientId: optional(text, 'millrace'),
   /** How long a request may wait for its answer. The connection it was sent on is dropped then. */
   requestTimeoutMs: optional(milliseconds(1), 30_000),
   /** How long an operation may take with all its attempts, where it has no time-out of its own. */

@@ -10,7 +10,7 @@ test('options left out, or undefined, have their defaults', () => {
   const { requestTimeoutMs, clientId, brokers } = settings({ brokers: 'localhost:9092', clientId: undefined })
   assert.deepEqual(
     { requestTimeoutMs, clientId, brokers },
-    { requestTimeoutMs: 30_000, clientId: null, brokers: 'localhost:9092' },
+    { requestTimeoutMs: 30_000, clientId: 'millrace', brokers: 'localhost:9092' },
   )
 })
 
