@@ -18,6 +18,7 @@ import {
 } from '@millrace/runtime/testing'
 import type { BrokerConnection } from './broker-connection.ts'
 import { connectToBroker } from './connect-to-broker.ts'
+import { connectFailure } from './failures.ts'
 import { answerWithId } from './testing/sasl-broker.ts'
 import { startScriptedBroker } from './testing/scripted-broker.ts'
 
@@ -84,6 +85,15 @@ test('nothing listens there', async () => {
   })()
   const expected = { code: 13, retriable: true, message: /connection refused: nothing listens there. Check that/ }
   await fails({ host: '127.0.0.1', port }, undefined, expected)
+})
+
+test('nothing listens at any of the addresses of a name', () => {
+  const refused = ['::1', '127.0.0.1'].map((host) => new Error(`connect ECONNREFUSED ${host}:9092`))
+  const error = Object.assign(new AggregateError(refused), { code: 'ECONNREFUSED' })
+  assert.equal(
+    connectFailure({ host: 'localhost', port: 9092 }, false, error).message,
+    'localhost:9092: connection refused: nothing listens there. Check that the broker runs, and the port (connect ECONNREFUSED ::1:9092, connect ECONNREFUSED 127.0.0.1:9092)',
+  )
 })
 
 test('the host name is not known', async () => {

@@ -92,8 +92,7 @@ export function notKafka(
 /** There is no connection to begin with. `error`: what the transport threw. */
 export function connectFailure(address: Address, encrypted: boolean, error: unknown): KafkaError {
   const code = codeOf(error)
-  // OpenSSL's messages are full of file names; what is meant stands in `reason`.
-  const { message, reason = message } = error as Error & { readonly reason?: string }
+  const reason = reasonOf(error)
   const tls = encrypted ? tlsHint(code) : null
   const hint = tls?.text ?? hints[code]
   const text = hint === undefined ? reason : `${hint} (${reason})`
@@ -107,6 +106,13 @@ const hints: Readonly<Record<string, string | undefined>> = {
   EHOSTUNREACH: "the host cannot be reached. Check the network, and the broker's advertised.listeners",
   ENETUNREACH: 'there is no way to its network. Check the network of this machine',
   ETIMEDOUT: 'no connection in time. Check the address, and firewalls between',
+}
+
+/** OpenSSL's messages are full of file names, and that of several addresses tried in vain is empty: what is meant stands elsewhere. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(reasonOf).join(', ')
+  const { message, reason = message } = error as Error & { readonly reason?: string }
+  return reason
 }
 
 /** '' when there is none. */
