@@ -13,6 +13,7 @@ import {
   ErrorCode,
   Metadata,
 } from '@millrace/protocol'
+import { Kafka, serde } from '@millrace/client'
 import { clientCredentials, connectToBroker } from '@millrace/network'
 import type {
   BrokerConnection,
@@ -37,6 +38,7 @@ import type { Report } from '../report.ts'
 import { eventually } from './eventually.ts'
 
 export const ourConnections = { name: '@millrace/network', version: `on Apache Kafka ${kafkaVersion}` }
+const ourClients = { name: '@millrace/client', version: ourConnections.version }
 const onOldest = { name: ourConnections.name, version: 'on Apache Kafka 0.11' }
 
 const { clock, random, transport } = nodeRuntime()
@@ -131,7 +133,7 @@ function securityProperties(directory: string, ports: Ports, controllerPort: num
     ['SASL', 'SASL_PLAINTEXT', ports.sasl],
     ['SASLTLS', 'SASL_SSL', ports.saslTls],
     ['MUTUAL', 'SSL', ports.mutualTls],
-    ['SHORT', 'SASL_PLAINTEXT', ports.short],
+    ['SHORT', 'SASL_SSL', ports.short],
   ] as const
   const modules = {
     plain: 'org.apache.kafka.common.security.plain.PlainLoginModule required user_alice="alice-secret";',
@@ -203,7 +205,7 @@ async function createDelegationToken(port: number): Promise<{ username: string; 
 
 /** Sends without a pause over sessions that end meanwhile, up to five at a time. Returns how many were answered. */
 async function sendThroughSessions(port: number, sasl: SaslCredentials, durationMs: number): Promise<number> {
-  await using broker = await connect(port, { sasl })
+  await using broker = await connect(port, { sasl, tls: { ca: testCa } })
   const end = performance.now() + durationMs
   let answered = 0
   const sendOnAndOn = async () => {
@@ -299,14 +301,15 @@ async function checkMistakes(report: Report, ports: Ports): Promise<void> {
   })
 }
 
+const sessionCredentials: readonly SaslCredentials[] = [
+  plain,
+  { mechanism: 'SCRAM-SHA-512', username: 'bob, =', password },
+  bearer(() => Promise.resolve({ value: unsecuredToken('carol', 60_000) })),
+]
+
 async function checkSessions(report: Report, { short }: Ports): Promise<void> {
-  const credentials: readonly SaslCredentials[] = [
-    plain,
-    { mechanism: 'SCRAM-SHA-512', username: 'bob, =', password },
-    bearer(() => Promise.resolve({ value: unsecuredToken('carol', 60_000) })),
-  ]
   await Promise.all(
-    credentials.map((sasl) =>
+    sessionCredentials.map((sasl) =>
       report.part().check(ourConnections, `SASL: ${sasl.mechanism} re-authenticates under load`, async () => {
         const answered = await sendThroughSessions(short, sasl, 4 * sessionMs)
         expectTrue(answered > 100, `${answered} answers`)
@@ -314,6 +317,38 @@ async function checkSessions(report: Report, { short }: Ports): Promise<void> {
       }),
     ),
   )
+}
+
+/** A producer and a consumer group, over TLS, while sessions end: each record is read once, in order. */
+async function checkClients(report: Report, ports: Ports): Promise<void> {
+  for (const sasl of sessionCredentials) {
+    const what = `SASL: producer and consumer group go on over sessions of ${sasl.mechanism}`
+    await report.check(ourClients, what, async () => {
+      const kafka = new Kafka({ brokers: `localhost:${ports.short}`, sasl, ssl: { ca: testCa } })
+      const topic = `sessions-${sasl.mechanism}`
+      await using admin = kafka.admin()
+      await admin.createTopics([{ name: topic, partitions: 1 }])
+      await using producer = kafka.producer({ topic, value: serde.string })
+      await using consumer = kafka.consumer({ groupId: topic, value: serde.string, offsetReset: 'earliest' })
+      consumer.subscribe([topic])
+      const read: string[] = []
+      const reading = (async () => {
+        for await (const { value } of consumer) {
+          if (value === 'end') return
+          read.push(value!)
+        }
+      })()
+      const written: string[] = []
+      for (const end = performance.now() + 4 * sessionMs; performance.now() < end; await delay(2)) {
+        written.push(`record ${written.length}`)
+        producer.sendAndForget({ value: written.at(-1)! })
+      }
+      await producer.send({ value: 'end' })
+      await reading
+      expectEqual(read, written, 'records')
+      return `${read.length} records`
+    })
+  }
 }
 
 /** Brokers before 1.0 take tokens without headers. */
@@ -361,6 +396,7 @@ export async function checkSecurity(report: Report, directory: string): Promise<
     await checkMechanisms(report, ports)
     await checkMistakes(report, ports)
     await checkSessions(report, ports)
+    await checkClients(report, ports)
   } finally {
     await broker.kill()
   }
