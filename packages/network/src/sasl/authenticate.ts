@@ -26,7 +26,9 @@ export async function authenticate(
 ): Promise<number | null> {
   const asWhom = 'username' in credentials ? ` as ${JSON.stringify(credentials.username)}` : ''
   const what = `${nameOf(broker.remoteAddress)}: authentication${asWhom} by ${credentials.mechanism} failed`
-  const inRequests = broker.versions.rangeOf(SaslAuthenticate.key) !== null
+  const inRequests =
+    broker.versions.rangeOf(SaslAuthenticate.key) !== null &&
+    broker.versionOf(SaslHandshake) === SaslHandshake.versions[1]
   await shakeHands(broker, credentials.mechanism, { version: inRequests ? 1 : 0, timeoutMs: timeLeftMs() })
 
   let lifetimeMs: number | null = null

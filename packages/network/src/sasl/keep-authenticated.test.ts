@@ -181,11 +181,7 @@ for (const { name, broken, expected } of [
         }
       })(),
     },
-    expected: {
-      code: 58,
-      retriable: false,
-      message: /re-authentication failed, so the connection ends: .*token expired/,
-    },
+    expected: { code: 13, retriable: true, message: /as re-authentication failed: .*token expired/ },
   },
   {
     name: 'the broker does not answer',
@@ -195,7 +191,7 @@ for (const { name, broken, expected } of [
         return () => (++count > 1 ? null : empty)
       })(),
     },
-    expected: { code: 7, message: /re-authentication failed.*no answer to SaslAuthenticate/ },
+    expected: { code: 13, retriable: true, message: /as re-authentication failed: .*no answer to SaslAuthenticate/ },
   },
 ] satisfies { name: string; broken: Partial<SaslBrokerOptions>; expected: object }[]) {
   test(`when ${name} the connection ends, and all requests with it`, async () => {
@@ -223,7 +219,7 @@ test('a provider that fails ends the connection when its session is to be renewe
     ++count > 1 ? Promise.reject(new Error('no token today')) : Promise.resolve({ value: 'abc' })
   const broker = await connect(world, { sasl: { mechanism: 'OAUTHBEARER', token } })
   await world.time.run(broker.closed)
-  assert.match(broker.failure!.message, /re-authentication failed, so the connection ends: .*no token today/)
+  assert.match(broker.failure!.message, /as re-authentication failed: .*no token today/)
 })
 
 test('a connection closed while its session is renewed leaves nothing behind', async () => {

@@ -4,10 +4,9 @@
  * before anything has to wait for it.
  */
 
-import { KafkaError, ErrorCode } from '@millrace/protocol'
 import type { Clock, Random } from '@millrace/runtime'
 import type { BrokerConnection } from '../broker-connection.ts'
-import { nameOf } from '../failures.ts'
+import { nameOf, networkFailure } from '../failures.ts'
 import { authenticate } from './authenticate.ts'
 import { beginExchange } from './begin-exchange.ts'
 import type { SaslCredentials } from './credentials.ts'
@@ -28,16 +27,17 @@ export interface KeepAuthenticatedOptions {
   readonly lifetimeMs: number
 }
 
-/** Returns at once. When it fails the connection ends, and says why. */
+/**
+ * Returns at once. When it fails the connection ends, and its requests fail as if it had broken: worth another try, on a new connection, whose
+ * authentication tells whether the broker really wants us no more.
+ */
 export function keepAuthenticated(broker: BrokerConnection, options: KeepAuthenticatedOptions): void {
   const gone = new AbortController()
   void broker.closed.then(() => gone.abort())
   repeat(broker, options, gone.signal).catch((error: unknown) => {
-    if (!broker.isOpen) return
-    const { code, retriable } =
-      error instanceof KafkaError ? error : { code: ErrorCode.SASL_AUTHENTICATION_FAILED, retriable: false }
-    const message = `${nameOf(broker.remoteAddress)}: re-authentication failed, so the connection ends: ${(error as Error).message}`
-    broker.fail(new KafkaError(code, message, { cause: error, retriable }))
+    const name = nameOf(broker.remoteAddress)
+    const why = error instanceof Error ? error.message : String(error)
+    broker.fail(networkFailure(`${name}: the connection ends, as re-authentication failed: ${why}`, error))
   })
 }
 
