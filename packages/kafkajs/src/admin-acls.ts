@@ -39,14 +39,28 @@ export interface AclFilter {
 
 export type MatchingAcl = AclEntry & { errorCode: number; errorMessage?: string }
 
+export interface DescribeAclResponse {
+  throttleTime: number
+  errorCode: number
+  errorMessage?: string
+  resources: DescribeAclResource[]
+}
+
+export interface DeleteAclFilterResponses {
+  errorCode: number
+  errorMessage?: string
+  matchingAcls: MatchingAcl[]
+}
+
+export interface DeleteAclResponse {
+  throttleTime: number
+  filterResponses: DeleteAclFilterResponses[]
+}
+
 export interface AclAdmin {
   createAcls(options: { acl: AclEntry[] }): Promise<boolean>
-  describeAcls(
-    filter: AclFilter,
-  ): Promise<{ throttleTime: number; errorCode: number; resources: DescribeAclResource[] }>
-  deleteAcls(options: {
-    filters: AclFilter[]
-  }): Promise<{ throttleTime: number; filterResponses: { errorCode: number; matchingAcls: MatchingAcl[] }[] }>
+  describeAcls(filter: AclFilter): Promise<DescribeAclResponse>
+  deleteAcls(options: { filters: AclFilter[] }): Promise<DeleteAclResponse>
 }
 
 export function aclAdmin(admin: () => ClientAdmin): AclAdmin {

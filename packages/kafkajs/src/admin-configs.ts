@@ -11,15 +11,16 @@ export interface ResourceConfigQuery {
   configNames?: string[]
 }
 
+/** Values are null for configs without one and for secrets; KafkaJS's types say nothing of that, and programs follow its types. */
 export interface ConfigSynonyms {
   configName: string
-  configValue: string | null
+  configValue: string
   configSource: ConfigSource
 }
 
 export interface ConfigEntries {
   configName: string
-  configValue: string | null
+  configValue: string
   isDefault: boolean
   configSource: ConfigSource
   isSensitive: boolean
@@ -31,7 +32,7 @@ export interface DescribeConfigResponse {
   resources: {
     configEntries: ConfigEntries[]
     errorCode: number
-    errorMessage: string | null
+    errorMessage: string
     resourceName: string
     resourceType: ConfigResourceTypes
   }[]
@@ -64,7 +65,7 @@ export function configAdmin(admin: () => ClientAdmin): ConfigAdmin {
             .filter((entry) => configNames === undefined || configNames.includes(entry.name))
             .map(entryFrom),
           errorCode: 0,
-          errorMessage: null,
+          errorMessage: null as unknown as string,
           resourceName: name,
           resourceType: type,
         })),
@@ -86,7 +87,7 @@ export function configAdmin(admin: () => ClientAdmin): ConfigAdmin {
       return {
         resources: resources.map(({ type, name }) => ({
           errorCode: 0,
-          errorMessage: null,
+          errorMessage: null as unknown as string,
           resourceName: name,
           resourceType: type,
         })),
@@ -110,14 +111,14 @@ function checkResources(resources: readonly { readonly name: unknown }[]): void 
 function entryFrom({ name, value, source, isDefault, isReadOnly, isSensitive, synonyms }: ConfigEntry): ConfigEntries {
   return {
     configName: name,
-    configValue: value,
+    configValue: value as string,
     isDefault,
     configSource: sourceFrom(source),
     isSensitive,
     readOnly: isReadOnly,
     configSynonyms: synonyms.map((synonym) => ({
       configName: synonym.name,
-      configValue: synonym.value,
+      configValue: synonym.value as string,
       configSource: sourceFrom(synonym.source),
     })),
   }

@@ -1,7 +1,12 @@
 /** Groups and their offsets, as KafkaJS's admin has them. */
 import type { Admin as ClientAdmin } from '@millrace/client'
 import { checkNames, type SeekEntry, type TopicAdmin } from './admin-topics.ts'
-import { KafkaJSDeleteGroupsError, KafkaJSNonRetriableError, type KafkaJSError } from './errors.ts'
+import {
+  KafkaJSDeleteGroupsError,
+  KafkaJSNonRetriableError,
+  type KafkaJSError,
+  type KafkaJSProtocolError,
+} from './errors.ts'
 import { failuresOf } from './partial-failures.ts'
 import { translated } from './translate-error.ts'
 
@@ -23,6 +28,10 @@ export interface GroupDescription {
   state: ConsumerGroupState
 }
 
+export interface GroupDescriptions {
+  groups: GroupDescription[]
+}
+
 export interface GroupOverview {
   groupId: string
   protocolType: string
@@ -31,7 +40,7 @@ export interface GroupOverview {
 export interface DeleteGroupsResult {
   groupId: string
   errorCode?: number
-  error?: KafkaJSError
+  error?: KafkaJSProtocolError
 }
 
 export type FetchOffsetsPartition = SeekEntry & { metadata: string | null }
@@ -40,7 +49,7 @@ export interface GroupAdmin {
   listGroups(): Promise<{ groups: GroupOverview[] }>
   deleteGroups(groupIds: string[]): Promise<DeleteGroupsResult[]>
   /** Of the classic protocol, as KafkaJS's own are. */
-  describeGroups(groupIds: string[]): Promise<{ groups: GroupDescription[] }>
+  describeGroups(groupIds: string[]): Promise<GroupDescriptions>
   fetchOffsets(options: {
     groupId: string
     topics?: string[]
@@ -73,7 +82,9 @@ export function groupAdmin(admin: () => ClientAdmin, topics: TopicAdmin): GroupA
       const failures = await failuresOf(admin().deleteGroups(groupIds))
       const results = groupIds.map((groupId, index) => {
         const error = failures.get(index) as KafkaJSError | undefined
-        return error === undefined ? { groupId, errorCode: 0 } : { groupId, errorCode: codeOf(error), error }
+        return error === undefined
+          ? { groupId, errorCode: 0 }
+          : { groupId, errorCode: codeOf(error), error: error as KafkaJSProtocolError }
       })
       if (failures.size === 0) return results
       throw new KafkaJSDeleteGroupsError(

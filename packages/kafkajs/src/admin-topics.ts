@@ -12,6 +12,7 @@ import type { PartitionMetadata } from './partitioners.ts'
 import type { PartitionOffset } from './transaction.ts'
 import type { TopicPartitions } from './paused-partitions.ts'
 import { failuresOf, firstFailure } from './partial-failures.ts'
+import { translated } from './translate-error.ts'
 
 export interface ReplicaAssignment {
   partition: number
@@ -47,9 +48,20 @@ export interface PartitionReassignment {
   partitionAssignment: ReplicaAssignment[]
 }
 
+export interface OngoingPartitionReassignment {
+  partitionIndex: number
+  replicas: number[]
+  addingReplicas?: number[]
+  removingReplicas?: number[]
+}
+
 export interface OngoingTopicReassignment {
   topic: string
-  partitions: { partitionIndex: number; replicas: number[]; addingReplicas?: number[]; removingReplicas?: number[] }[]
+  partitions: OngoingPartitionReassignment[]
+}
+
+export interface ListPartitionReassignmentsResponse {
+  topics: OngoingTopicReassignment[]
 }
 
 export type SeekEntry = PartitionOffset
@@ -79,19 +91,19 @@ export interface TopicAdmin {
   listPartitionReassignments(request?: {
     topics?: TopicPartitions[]
     timeout?: number
-  }): Promise<{ topics: OngoingTopicReassignment[] }>
+  }): Promise<ListPartitionReassignmentsResponse>
 }
 
 const DEFAULT_TIMEOUT_MS = 5_000
 
 export function topicAdmin(admin: () => ClientAdmin): TopicAdmin {
   const partitionNumbers = async (topic: string): Promise<number[]> => {
-    const [description] = await admin().describeTopics([topic])
+    const [description] = await translated(admin().describeTopics([topic]))
     return description.partitions.map(({ partition }) => partition)
   }
 
   return {
-    listTopics: async () => (await admin().listTopics({ includeInternal: true })).map(({ name }) => name),
+    listTopics: async () => (await translated(admin().listTopics({ includeInternal: true }))).map(({ name }) => name),
 
     async createTopics({ topics, validateOnly = false, timeout = DEFAULT_TIMEOUT_MS }) {
       checkNames(topics.map(({ topic }) => topic))
@@ -149,7 +161,9 @@ export function topicAdmin(admin: () => ClientAdmin): TopicAdmin {
     async fetchTopicMetadata({ topics = [] } = {}) {
       checkNames(topics)
       const names =
-        topics.length > 0 ? topics : (await admin().listTopics({ includeInternal: true })).map(({ name }) => name)
+        topics.length > 0
+          ? topics
+          : (await translated(admin().listTopics({ includeInternal: true }))).map(({ name }) => name)
       const descriptions = await firstFailure(admin().describeTopics(names))
       return {
         topics: descriptions.map(({ name, partitions }) => ({
@@ -237,7 +251,7 @@ export function topicAdmin(admin: () => ClientAdmin): TopicAdmin {
           ? null
           : topics.flatMap(({ topic, partitions }) => partitions.map((partition) => ({ topic, partition })))
       const byTopic = new Map<string, OngoingTopicReassignment>()
-      for (const one of await admin().listPartitionReassignments(wanted, { timeoutMs: timeout })) {
+      for (const one of await translated(admin().listPartitionReassignments(wanted, { timeoutMs: timeout }))) {
         const entry = byTopic.get(one.topic) ?? { topic: one.topic, partitions: [] }
         byTopic.set(one.topic, entry)
         entry.partitions.push({

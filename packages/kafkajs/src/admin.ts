@@ -6,7 +6,8 @@ import { groupAdmin, type GroupAdmin } from './admin-groups.ts'
 import { topicAdmin, type TopicAdmin } from './admin-topics.ts'
 import type { Connections } from './connections.ts'
 import { KafkaJSError } from './errors.ts'
-import { InstrumentationEvents, type AnyEvent, type RemoveInstrumentationEventListener } from './events.ts'
+import type { Listening } from './event-types.ts'
+import { InstrumentationEvents, type Listener } from './events.ts'
 import type { Logger } from './logger.ts'
 import { forwardRequests } from './network-events.ts'
 import { retryFrom, type RetryOptions } from './retry.ts'
@@ -34,10 +35,7 @@ export interface Admin extends AclAdmin, ConfigAdmin, GroupAdmin, TopicAdmin {
     clusterId: string
   }>
   logger(): Logger
-  on(
-    eventName: AdminEvents[keyof AdminEvents],
-    listener: (event: AnyEvent) => void | Promise<void>,
-  ): RemoveInstrumentationEventListener
+  readonly on: Listening<AdminEvents>
   readonly events: AdminEvents
 }
 
@@ -59,7 +57,7 @@ export function createAdmin(connections: Connections, config: AdminConfig, rootL
     ...configAdmin(admin),
     ...aclAdmin(admin),
     events: eventNames,
-    on: (eventName, listener) => events.on(eventName, listener),
+    on: (eventName: string, listener: Listener) => events.on(eventName, listener),
     logger: () => logger,
 
     async connect() {

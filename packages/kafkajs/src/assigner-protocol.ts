@@ -80,32 +80,44 @@ class Reading {
 
 const nothing = Buffer.alloc(0)
 
+export interface ISerializer<T> {
+  encode(value: T): Buffer
+  decode(buffer: Buffer): T | null
+}
+
+/** Values as they are read. Members without data of their own may leave `userData` out in writing. */
+export interface MemberMetadata {
+  version: number
+  topics: string[]
+  userData: Buffer
+}
+
+export type Assignment = Record<string, number[]>
+
+export interface MemberAssignment {
+  version: number
+  assignment: Assignment
+  userData: Buffer
+}
+
+type Written<T extends { userData: Buffer }> = Omit<T, 'userData'> & Partial<Pick<T, 'userData'>>
+
 export const MemberMetadata = {
-  encode({ version, topics, userData = nothing }: { version: number; topics: string[]; userData?: Buffer }): Buffer {
+  encode({ version, topics, userData = nothing }: Written<MemberMetadata>): Buffer {
     const bytes = new Bytes().int16(version)
     return bytes
       .list(topics, (topic) => bytes.text(topic))
       .bytes(userData)
       .finish()
   },
-  decode(buffer: Buffer): { version: number; topics: string[]; userData: Buffer } {
+  decode(buffer: Buffer): MemberMetadata {
     const reading = new Reading(buffer)
     return { version: reading.int16(), topics: reading.list(() => reading.text()), userData: reading.bytes() }
   },
 }
 
-export type Assignment = Record<string, number[]>
-
 export const MemberAssignment = {
-  encode({
-    version,
-    assignment,
-    userData = nothing,
-  }: {
-    version: number
-    assignment: Assignment
-    userData?: Buffer
-  }): Buffer {
+  encode({ version, assignment, userData = nothing }: Written<MemberAssignment>): Buffer {
     const bytes = new Bytes().int16(version)
     return bytes
       .list(Object.entries(assignment), ([topic, partitions]) => {
@@ -115,7 +127,7 @@ export const MemberAssignment = {
       .finish()
   },
   /** Null for no bytes: a member that is assigned nothing. */
-  decode(buffer: Buffer): { version: number; assignment: Assignment; userData: Buffer } | null {
+  decode(buffer: Buffer): MemberAssignment | null {
     if (buffer.length < 2) return null
     const reading = new Reading(buffer)
     const version = reading.int16()

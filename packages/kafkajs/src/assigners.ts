@@ -14,11 +14,16 @@ export interface GroupMemberAssignment {
   readonly memberAssignment: Buffer
 }
 
+export interface GroupState {
+  name: string
+  metadata: Buffer
+}
+
 export interface Assigner {
   readonly name: string
   readonly version: number
   assign(group: { members: GroupMember[]; topics: string[] }): Promise<GroupMemberAssignment[]>
-  protocol(subscription: { topics: string[] }): { name: string; metadata: Buffer }
+  protocol(subscription: { topics: string[] }): GroupState
 }
 
 /** What an assigner may ask of the cluster. */

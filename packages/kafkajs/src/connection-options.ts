@@ -31,6 +31,8 @@ export type SASLOptions =
     }
   | { readonly mechanism: 'oauthbearer'; readonly oauthBearerProvider: () => Promise<OauthbearerProviderResponse> }
 
+export type SASLMechanism = SASLOptions['mechanism']
+
 export interface KafkaConfig {
   readonly brokers: readonly string[] | BrokersFunction
   readonly ssl?: SslOptions | boolean

@@ -6,7 +6,8 @@ import { consumerEventNames, type ConsumerEvents } from './consumer-events.ts'
 import { ConsumerRun } from './consumer-run.ts'
 import type { ConsumerRunConfig, TopicPartitionOffset, TopicPartitionOffsetAndMetadata } from './handlers.ts'
 import { KafkaJSNonRetriableError } from './errors.ts'
-import { InstrumentationEvents, type AnyEvent, type RemoveInstrumentationEventListener } from './events.ts'
+import type { Listening } from './event-types.ts'
+import { InstrumentationEvents, type Listener } from './events.ts'
 import type { Logger } from './logger.ts'
 import { forwardRequests } from './network-events.ts'
 import { PausedPartitions, type TopicPartitions, type TopicSelection } from './paused-partitions.ts'
@@ -37,10 +38,7 @@ export interface Consumer {
   pause(topics: TopicSelection[]): void
   paused(): TopicPartitions[]
   resume(topics: TopicSelection[]): void
-  on(
-    eventName: ConsumerEvents[keyof ConsumerEvents],
-    listener: (event: AnyEvent) => void | Promise<void>,
-  ): RemoveInstrumentationEventListener
+  readonly on: Listening<ConsumerEvents>
   logger(): Logger
   readonly events: ConsumerEvents
 }
@@ -81,7 +79,7 @@ export function createConsumer(connections: Connections, config: ConsumerConfig,
 
   return {
     events: consumerEventNames,
-    on: (eventName, listener) => events.on(eventName, listener),
+    on: (eventName: string, listener: Listener) => events.on(eventName, listener),
     logger: () => logger,
 
     async connect() {

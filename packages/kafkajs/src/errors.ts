@@ -1,5 +1,7 @@
 /** The errors that KafkaJS's programs know, by its names and with its fields. */
 
+import type { PartitionMetadata } from './partitioners.ts'
+
 /** An error, or what says what went wrong. */
 type Reason = Error | string
 
@@ -42,12 +44,17 @@ export class KafkaJSProtocolError extends KafkaJSError {
   }
 }
 
+export interface KafkaJSOffsetOutOfRangeMetadata {
+  readonly topic: string
+  readonly partition: number
+}
+
 export class KafkaJSOffsetOutOfRange extends KafkaJSProtocolError {
   override name = 'KafkaJSOffsetOutOfRange'
   readonly topic: string
   readonly partition: number
 
-  constructor(reason: Reason, { topic, partition }: { readonly topic: string; readonly partition: number }) {
+  constructor(reason: Reason, { topic, partition }: KafkaJSOffsetOutOfRangeMetadata) {
     super(reason)
     this.topic = topic
     this.partition = partition
@@ -76,13 +83,18 @@ export class KafkaJSAlterPartitionReassignmentsError extends KafkaJSProtocolErro
   }
 }
 
+export interface KafkaJSNumberOfRetriesExceededMetadata {
+  readonly retryCount: number
+  readonly retryTime: number
+}
+
 /** `retryTime`: milliseconds until the consumer begins anew. */
 export class KafkaJSNumberOfRetriesExceeded extends KafkaJSNonRetriableError {
   override name = 'KafkaJSNumberOfRetriesExceeded'
   readonly retryCount: number
   readonly retryTime: number
 
-  constructor(reason: Error, { retryCount, retryTime }: { readonly retryCount: number; readonly retryTime: number }) {
+  constructor(reason: Error, { retryCount, retryTime }: KafkaJSNumberOfRetriesExceededMetadata) {
     super(reason, { cause: reason })
     this.retryCount = retryCount
     this.retryTime = retryTime
@@ -90,27 +102,58 @@ export class KafkaJSNumberOfRetriesExceeded extends KafkaJSNonRetriableError {
   }
 }
 
+export interface KafkaJSConnectionErrorMetadata {
+  readonly broker?: string
+  readonly code?: string
+}
+
 export class KafkaJSConnectionError extends KafkaJSError {
   override name = 'KafkaJSConnectionError'
   readonly broker: string | undefined
   readonly code: string | undefined
 
-  constructor(
-    reason: Reason,
-    metadata: { readonly broker?: string; readonly code?: string; readonly cause?: unknown } = {},
-  ) {
+  constructor(reason: Reason, metadata: KafkaJSConnectionErrorMetadata & { readonly cause?: unknown } = {}) {
     super(reason, metadata.cause === undefined ? {} : { cause: metadata.cause })
     this.broker = metadata.broker
     this.code = metadata.code
   }
 }
 
+export interface KafkaJSRequestTimeoutErrorMetadata {
+  readonly broker?: string
+  readonly clientId?: string
+  readonly correlationId?: number
+  readonly createdAt?: number
+  readonly sentAt?: number
+  readonly pendingDuration?: number
+}
+
+/** Of its fields those only that are known here: see the README. */
 export class KafkaJSRequestTimeoutError extends KafkaJSError {
   override name = 'KafkaJSRequestTimeoutError'
+  readonly broker: string | undefined
+  readonly correlationId: number | undefined
+  readonly createdAt: number | undefined
+  readonly sentAt: number | undefined
+  readonly pendingDuration: number | undefined
+
+  constructor(reason: Reason, metadata: KafkaJSRequestTimeoutErrorMetadata & { readonly cause?: unknown } = {}) {
+    super(reason, metadata.cause === undefined ? {} : { cause: metadata.cause })
+    this.broker = metadata.broker
+    this.correlationId = metadata.correlationId
+    this.createdAt = metadata.createdAt
+    this.sentAt = metadata.sentAt
+    this.pendingDuration = metadata.pendingDuration
+  }
 }
 
 export class KafkaJSSASLAuthenticationError extends KafkaJSNonRetriableError {
   override name = 'KafkaJSSASLAuthenticationError'
+}
+
+export interface KafkaJSServerDoesNotSupportApiKeyMetadata {
+  readonly apiKey?: number
+  readonly apiName?: string
 }
 
 export class KafkaJSServerDoesNotSupportApiKey extends KafkaJSNonRetriableError {
@@ -118,16 +161,22 @@ export class KafkaJSServerDoesNotSupportApiKey extends KafkaJSNonRetriableError 
   readonly apiKey: number | undefined
   readonly apiName: string | undefined
 
-  constructor(reason: Reason, { apiKey, apiName }: { readonly apiKey?: number; readonly apiName?: string } = {}) {
+  constructor(reason: Reason, { apiKey, apiName }: KafkaJSServerDoesNotSupportApiKeyMetadata = {}) {
     super(reason)
     this.apiKey = apiKey
     this.apiName = apiName
   }
 }
 
+export interface KafkaJSDeleteGroupsErrorGroups {
+  groupId: string
+  errorCode: number
+  error: KafkaJSError
+}
+
 export class KafkaJSDeleteGroupsError extends KafkaJSError {
   override name = 'KafkaJSDeleteGroupsError'
-  readonly groups: readonly { groupId: string; errorCode: number; error: KafkaJSError }[]
+  readonly groups: readonly KafkaJSDeleteGroupsErrorGroups[]
 
   constructor(reason: Reason, groups: KafkaJSDeleteGroupsError['groups'] = []) {
     super(reason)
@@ -135,11 +184,22 @@ export class KafkaJSDeleteGroupsError extends KafkaJSError {
   }
 }
 
+export interface KafkaJSDeleteTopicRecordsErrorPartition {
+  partition: number
+  offset: string
+  error: KafkaJSError
+}
+
+export interface KafkaJSDeleteTopicRecordsErrorTopic {
+  topic: string
+  partitions: KafkaJSDeleteTopicRecordsErrorPartition[]
+}
+
 export class KafkaJSDeleteTopicRecordsError extends KafkaJSError {
   override name = 'KafkaJSDeleteTopicRecordsError'
-  readonly partitions: readonly { partition: number; offset: string; error: KafkaJSError }[]
+  readonly partitions: readonly KafkaJSDeleteTopicRecordsErrorPartition[]
 
-  constructor({ partitions }: { readonly partitions: KafkaJSDeleteTopicRecordsError['partitions'] }) {
+  constructor({ partitions }: { readonly partitions: readonly KafkaJSDeleteTopicRecordsErrorPartition[] }) {
     super('Error while deleting records', { retriable: partitions.every(({ error }) => error.retriable) })
     this.partitions = partitions
   }
@@ -155,6 +215,15 @@ export class KafkaJSAggregateError extends Error {
   }
 }
 
+export interface KafkaJSTopicMetadataNotLoadedMetadata {
+  readonly topic: string
+}
+
+export interface KafkaJSStaleTopicMetadataAssignmentMetadata {
+  readonly topic: string
+  readonly unknownPartitions: readonly PartitionMetadata[]
+}
+
 /** Never thrown here; for programs that ask `instanceof`. */
 export class KafkaJSBrokerNotFound extends KafkaJSError {
   override name = 'KafkaJSBrokerNotFound'
@@ -164,9 +233,23 @@ export class KafkaJSMetadataNotLoaded extends KafkaJSError {
 }
 export class KafkaJSTopicMetadataNotLoaded extends KafkaJSMetadataNotLoaded {
   override name = 'KafkaJSTopicMetadataNotLoaded'
+  readonly topic: string | undefined
+
+  constructor(reason: Reason, { topic }: Partial<KafkaJSTopicMetadataNotLoadedMetadata> = {}) {
+    super(reason)
+    this.topic = topic
+  }
 }
 export class KafkaJSStaleTopicMetadataAssignment extends KafkaJSError {
   override name = 'KafkaJSStaleTopicMetadataAssignment'
+  readonly topic: string | undefined
+  readonly unknownPartitions: readonly PartitionMetadata[] | undefined
+
+  constructor(reason: Reason, { topic, unknownPartitions }: Partial<KafkaJSStaleTopicMetadataAssignmentMetadata> = {}) {
+    super(reason)
+    this.topic = topic
+    this.unknownPartitions = unknownPartitions
+  }
 }
 export class KafkaJSPartialMessageError extends KafkaJSNonRetriableError {
   override name = 'KafkaJSPartialMessageError'

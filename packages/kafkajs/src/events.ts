@@ -1,21 +1,9 @@
 /** Instrumentation events, as KafkaJS's clients emit them. */
-import type { Logger } from './logger.ts'
 import { KafkaJSNonRetriableError } from './errors.ts'
+import type { InstrumentationEvent, RemoveInstrumentationEventListener } from './event-types.ts'
+import type { Logger } from './logger.ts'
 
-export interface InstrumentationEvent<T> {
-  readonly id: number
-  readonly type: string
-  readonly timestamp: number
-  readonly payload: T
-}
-
-/** Payloads differ by event, and KafkaJS's programs read their fields without a question. */
-// oxlint-disable-next-line typescript/no-explicit-any
-export type AnyEvent = InstrumentationEvent<any>
-
-export type RemoveInstrumentationEventListener = () => void
-
-type Listener = (event: InstrumentationEvent<never>) => void | Promise<void>
+export type Listener = (event: InstrumentationEvent<never>) => void | Promise<void>
 
 export class InstrumentationEvents<Names extends Readonly<Record<string, string>>> {
   readonly names: Names
@@ -29,10 +17,7 @@ export class InstrumentationEvents<Names extends Readonly<Record<string, string>
   }
 
   /** @throws KafkaJSNonRetriableError for a name that there is not. */
-  on(
-    eventName: string,
-    listener: (event: InstrumentationEvent<never>) => void | Promise<void>,
-  ): RemoveInstrumentationEventListener {
+  on(eventName: string, listener: Listener): RemoveInstrumentationEventListener {
     if (!Object.values(this.names).includes(eventName))
       throw new KafkaJSNonRetriableError(`Event name should be one of ${Object.keys(this.names).join(', ')}`)
     const listeners = this.#listeners.get(eventName) ?? new Set()
@@ -47,7 +32,7 @@ export class InstrumentationEvents<Names extends Readonly<Record<string, string>
   emit(type: Names[keyof Names], payload: unknown = null): void {
     const listeners = this.#listeners.get(type)
     if (listeners === undefined || listeners.size === 0) return
-    const event = { id: this.#nextId++, type, timestamp: Date.now(), payload: payload as never }
+    const event = { id: this.#nextId++ as unknown as string, type, timestamp: Date.now(), payload: payload as never }
     for (const listener of listeners) void this.#call(listener, event)
   }
 

@@ -1,8 +1,25 @@
 export { AssignerProtocol } from './assigner-protocol.ts'
-export type { Assignment } from './assigner-protocol.ts'
+export type { Assignment, ISerializer, MemberAssignment, MemberMetadata } from './assigner-protocol.ts'
 export { PartitionAssigners } from './assigners.ts'
-export type { Assigner, AssignerCluster, GroupMember, GroupMemberAssignment, PartitionAssigner } from './assigners.ts'
-export type { Acl, AclEntry, AclFilter, AclResource, DescribeAclResource, MatchingAcl } from './admin-acls.ts'
+export type {
+  Assigner,
+  AssignerCluster,
+  GroupMember,
+  GroupMemberAssignment,
+  GroupState,
+  PartitionAssigner,
+} from './assigners.ts'
+export type {
+  Acl,
+  AclEntry,
+  AclFilter,
+  AclResource,
+  DeleteAclFilterResponses,
+  DeleteAclResponse,
+  DescribeAclResource,
+  DescribeAclResponse,
+  MatchingAcl,
+} from './admin-acls.ts'
 export type {
   ConfigEntries,
   ConfigSynonyms,
@@ -15,6 +32,7 @@ export type {
   DeleteGroupsResult,
   FetchOffsetsPartition,
   GroupDescription,
+  GroupDescriptions,
   GroupOverview,
   MemberDescription,
 } from './admin-groups.ts'
@@ -23,6 +41,8 @@ export type {
   ITopicConfig,
   ITopicMetadata,
   ITopicPartitionConfig,
+  ListPartitionReassignmentsResponse,
+  OngoingPartitionReassignment,
   OngoingTopicReassignment,
   PartitionReassignment,
   ReplicaAssignment,
@@ -35,6 +55,7 @@ export type {
   BrokersFunction,
   KafkaConfig,
   OauthbearerProviderResponse,
+  SASLMechanism,
   SASLOptions,
   SslOptions,
 } from './connection-options.ts'
@@ -42,7 +63,26 @@ export type { ConsumerConfig } from './consumer-config.ts'
 export type { ConsumerEvents } from './consumer-events.ts'
 export type { Consumer, ConsumerSubscribeTopic, ConsumerSubscribeTopics } from './consumer.ts'
 export * from './errors.ts'
-export type { AnyEvent, InstrumentationEvent, RemoveInstrumentationEventListener } from './events.ts'
+export type {
+  ConnectEvent,
+  ConsumerCommitOffsetsEvent,
+  ConsumerCrashEvent,
+  ConsumerEndBatchProcessEvent,
+  ConsumerFetchEvent,
+  ConsumerFetchStartEvent,
+  ConsumerGroupJoinEvent,
+  ConsumerHeartbeatEvent,
+  ConsumerRebalancingEvent,
+  ConsumerReceivedUnsubcribedTopicsEvent,
+  ConsumerStartBatchProcessEvent,
+  DisconnectEvent,
+  IMemberAssignment,
+  InstrumentationEvent,
+  RemoveInstrumentationEventListener,
+  RequestEvent,
+  RequestQueueSizeEvent,
+  RequestTimeoutEvent,
+} from './event-types.ts'
 export type {
   ConsumerRunConfig,
   EachBatchHandler,
@@ -57,9 +97,16 @@ export type {
 export { Kafka } from './kafka.ts'
 export { logLevel } from './logger.ts'
 export type { logCreator, LogEntry, Logger, LoggerEntryContent } from './logger.ts'
+export type { TopicPartition } from '@millrace/client'
 export type { IHeaders, KafkaMessage, Message } from './message.ts'
 export { Partitioners } from './partitioners.ts'
-export type { ICustomPartitioner, PartitionerArgs, PartitionMetadata } from './partitioners.ts'
+export type {
+  DefaultPartitioner,
+  ICustomPartitioner,
+  LegacyPartitioner,
+  PartitionerArgs,
+  PartitionMetadata,
+} from './partitioners.ts'
 export type { TopicPartitions } from './paused-partitions.ts'
 export type {
   Producer,
@@ -79,4 +126,10 @@ export {
   ResourcePatternTypes,
 } from './resource-types.ts'
 export type { RetryOptions } from './retry.ts'
-export type { Offsets, PartitionOffset, TopicOffsets, Transaction } from './transaction.ts'
+export type {
+  Offsets,
+  Offsets as OffsetsByTopicPartition,
+  PartitionOffset,
+  TopicOffsets,
+  Transaction,
+} from './transaction.ts'

@@ -325,6 +325,11 @@ test('the admin makes, describes and deletes', async (context) => {
   assert.deepEqual([brokers.length, controller], [1, 1])
   await admin.deleteTopics({ topics: ['made'] })
   assert.ok(!(await admin.listTopics()).includes('made'))
+  await assert.rejects(admin.fetchTopicOffsets('made'), KafkaJSProtocolError)
+  await assert.rejects(
+    admin.fetchOffsets({ groupId: 'g', topics: ['made'], resolveOffsets: true }),
+    KafkaJSProtocolError,
+  )
   await assert.rejects(admin.deleteTopics({ topics: ['made'] }), (error: KafkaJSProtocolError) => {
     assert.ok(error instanceof KafkaJSProtocolError)
     assert.equal(error.type, 'UNKNOWN_TOPIC_OR_PARTITION')

@@ -18,6 +18,9 @@ export interface PartitionerArgs {
 
 export type ICustomPartitioner = () => (args: PartitionerArgs) => number
 
+export type DefaultPartitioner = ICustomPartitioner
+export type LegacyPartitioner = ICustomPartitioner
+
 /** As Java's: murmur2 of the key; without key one partition after the other. */
 const DefaultPartitioner: ICustomPartitioner = () => byKey(murmur2)
 /** Of KafkaJS before 2.0: its hash strays from murmur2 where products pass 2^53. */

@@ -7,7 +7,8 @@ import type {
 import { compressionName, CompressionTypes } from './compression.ts'
 import type { Connections } from './connections.ts'
 import { KafkaJSError, KafkaJSNonRetriableError } from './errors.ts'
-import { InstrumentationEvents, type AnyEvent, type RemoveInstrumentationEventListener } from './events.ts'
+import type { Listening } from './event-types.ts'
+import { InstrumentationEvents, type Listener } from './events.ts'
 import type { Logger } from './logger.ts'
 import { recordFrom, type Bytes, type Message } from './message.ts'
 import { forwardRequests } from './network-events.ts'
@@ -78,10 +79,7 @@ export interface Producer extends Sender {
   disconnect(): Promise<void>
   isIdempotent(): boolean
   readonly events: ProducerEvents
-  on(
-    eventName: ProducerEvents[keyof ProducerEvents],
-    listener: (event: AnyEvent) => void | Promise<void>,
-  ): RemoveInstrumentationEventListener
+  readonly on: Listening<ProducerEvents>
   transaction(): Promise<Transaction>
   logger(): Logger
 }
@@ -188,7 +186,7 @@ export function createProducer(connections: Connections, config: ProducerConfig,
 
   return {
     events: eventNames,
-    on: (eventName, listener) => events.on(eventName, listener),
+    on: (eventName: string, listener: Listener) => events.on(eventName, listener),
     logger: () => logger,
     isIdempotent: () => idempotent,
 
