@@ -1,5 +1,6 @@
 /**
- * Groups in a simulated world, whose members come, go, crash and lose their network while their coordinator is stopped and killed. Each run follows
+ * Groups in a simulated world, whose members come, go, crash, fall asleep over their records and lose their network, while their coordinator is
+ * stopped and killed and connections break. Each run follows
  * from its seed, which is in the name of a test that fails; `MILLRACE_SEED=n` runs that one alone.
  */
 import assert from 'node:assert/strict'
@@ -10,6 +11,7 @@ import type { SimulatedHost } from '@millrace/runtime/testing'
 import { ClientContexts } from '../client-context.ts'
 import { consumerOptions } from '../consumer/options.ts'
 import type { TopicPartition } from '../record.ts'
+import { MaxPollIntervalExceeded } from './liveness.ts'
 import { openMembership } from './open-membership.ts'
 import { partitionName } from './partition-names.ts'
 import { TestOwner } from './testing/test-owner.ts'
@@ -26,6 +28,8 @@ const configs = {
   'group.consumer.heartbeat.interval.ms': 1000,
   'group.consumer.min.heartbeat.interval.ms': 500,
 }
+const MAX_POLL_MS = 20_000
+const BREAK_PROBABILITY = 0.02
 /** A member that could not be reached learns of its end with the heartbeat after. */
 const NEWS_MS = 5000
 
@@ -35,6 +39,8 @@ class SimulatedMember extends TestOwner {
   readonly host: SimulatedHost
   isDead = false
   isCut = false
+  /** Its application does not ask for records. */
+  sleep: PromiseWithResolvers<void> | null = null
   /** Until then it may not know that what it has is another's by now. */
   unsureUntilMs = 0
 
@@ -67,12 +73,16 @@ class World extends SimulatedBroker {
     const contexts = new ClientContexts({ brokers: 'broker:9092' }, { clock, random, transport })
     const { cluster, settings } = contexts.open(
       consumerOptions,
-      { groupId: 'g', metadataMaxAgeMs: 3000, ...this.#optionsOf(name) },
+      { groupId: 'g', metadataMaxAgeMs: 3000, maxPollIntervalMs: MAX_POLL_MS, ...this.#optionsOf(name) },
       'test',
     )
     const member = new SimulatedMember(name, host)
     if (this.sim.random.integer(2) === 0) member.subscription = ['orders', 'visits']
-    member.givingUp = () => clock.sleep(this.sim.random.integer(300))
+    member.givingUp = async () => {
+      await clock.sleep(this.sim.random.integer(300))
+      // An application gives up where it asks for records.
+      await member.sleep?.promise
+    }
     member.taking = (partitions) => this.#mustBeFree(member, partitions)
     member.membership = openMembership({
       cluster,
@@ -81,11 +91,13 @@ class World extends SimulatedBroker {
       heartbeats: contexts.heartbeats,
     })
     this.members.push(member)
+    this.setBreaking(name, BREAK_PROBABILITY)
     member.membership.waiting()
     member.membership.join()
   }
 
   async leave(member: SimulatedMember): Promise<void> {
+    if (member.sleep !== null) this.wake(member)
     member.isDead = true
     const limit = new AbortController()
     this.sim.clock.after(60_000, () => limit.abort(new Error('leaving took a minute')))
@@ -109,6 +121,24 @@ class World extends SimulatedBroker {
     member.isCut = false
     member.unsureUntilMs = this.sim.time.nowMs + NEWS_MS
     this.sim.network.heal(member.name, 'broker')
+  }
+
+  /** How likely a packet is to break its connection. */
+  setBreaking(name: string, breakProbability: number): void {
+    this.sim.network.link(name, 'broker').settings = { breakProbability }
+    this.sim.network.link('broker', name).settings = { breakProbability }
+  }
+
+  fallAsleep(member: SimulatedMember): void {
+    member.sleep ??= Promise.withResolvers()
+    member.membership!.polled()
+  }
+
+  wake(member: SimulatedMember): void {
+    member.unsureUntilMs = this.sim.time.nowMs + NEWS_MS
+    member.sleep?.resolve()
+    member.sleep = null
+    member.membership!.waiting()
   }
 
   async restart(): Promise<void> {
@@ -150,7 +180,8 @@ class World extends SimulatedBroker {
   #mustBeFree(taker: SimulatedMember, partitions: readonly TopicPartition[]): void {
     const names = new Set(partitions.map(partitionName))
     for (const member of this.live) {
-      if (member === taker || member.isCut || member.unsureUntilMs > this.sim.time.nowMs) continue
+      if (member === taker || member.isCut || member.sleep !== null || member.unsureUntilMs > this.sim.time.nowMs)
+        continue
       for (const name of member.names)
         assert.ok(
           !names.has(name),
@@ -176,12 +207,16 @@ async function play(seed: number, strategy: Strategy): Promise<void> {
     if (live.length < 2 || (chance < 25 && live.length < 6)) world.join()
     else if (one === undefined) continue
     else if (chance < 40) await world.leave(one)
-    else if (chance < 52) world.crashMember(one)
-    else if (chance < 67) world.cut(one)
-    else if (chance < 82) for (const member of live.filter(({ isCut }) => isCut)) world.heal(member)
-    else if (chance < 92) await world.restart()
+    else if (chance < 50) world.crashMember(one)
+    else if (chance < 60) world.cut(one)
+    else if (chance < 72) for (const member of live.filter(({ isCut }) => isCut)) world.heal(member)
+    else if (chance < 78) world.fallAsleep(one)
+    else if (chance < 86) for (const member of live.filter(({ sleep }) => sleep !== null)) world.wake(member)
+    else if (chance < 94) await world.restart()
     else if (world.partitions < 8) await world.grow()
   }
+  for (const member of world.live) world.setBreaking(member.name, 0)
+  for (const member of world.live) if (member.sleep !== null) world.wake(member)
   for (const member of world.live) if (member.isCut) world.heal(member)
   if (world.live.length === 0) world.join()
   const all = [...Array(world.partitions).keys()].map((partition) => `orders-${partition}`)
@@ -189,7 +224,8 @@ async function play(seed: number, strategy: Strategy): Promise<void> {
   // Whoever crashed is noticed when its session is over; nobody else is away now.
   await time.advance(60_000)
   assert.deepEqual(world.owned, expected)
-  for (const { name, errors } of world.members) assert.deepEqual(errors, [], name)
+  for (const { name, errors } of world.members)
+    for (const error of errors) assert.ok(error instanceof MaxPollIntervalExceeded, `${name}: ${error.stack}`)
 }
 
 const chosen = process.env['MILLRACE_SEED']
