@@ -4,9 +4,11 @@ import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 
 const wanted = process.argv.slice(2)
-const files = globSync(['packages/*/src/**/*.test.ts', '{bench,interop,crash,fuzz}/src/**/*.test.ts']).filter(
-  (file) => wanted.length === 0 || wanted.some((part) => file.includes(part)),
-)
+const files = globSync([
+  'packages/*/src/**/*.test.ts',
+  '{bench,interop,crash,fuzz}/src/**/*.test.ts',
+  'examples/*.test.ts',
+]).filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
 if (files.length === 0) {
   console.error(`no test file matches ${wanted.join(' ')}`)
   process.exit(1)

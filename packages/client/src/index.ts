@@ -109,6 +109,7 @@ export type {
 export type { Deserializer, Serde, SerdeContext, Serializer } from './serde/serde.ts'
 export { serde } from './serde/serdes.ts'
 export type { StandardSchema } from './serde/standard-schema.ts'
+export { failureHeaders } from './consumer/run/failed-record.ts'
 export type { ShareConsumerOptions } from './share/options.ts'
 export type {
   Acknowledgement,

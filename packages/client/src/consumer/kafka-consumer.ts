@@ -179,7 +179,8 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
   }
 
   currentLag(wanted: TopicPartition): bigint | null {
-    return this.#core.assignment.require(wanted).lag(this.#core.settings.isolationLevel)
+    const { assignment, settings, source } = this.#core
+    return assignment.require(wanted).lag(settings.isolationLevel, source.positionIn(wanted))
   }
 
   beginningOffsets(partitions: readonly TopicPartition[]): Promise<readonly TopicPartitionOffset[]> {

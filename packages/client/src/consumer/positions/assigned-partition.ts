@@ -222,11 +222,12 @@ export class AssignedPartition<K = unknown, V = unknown> {
     this.#handled = place.offset > this.#lastGiven && place.offset < this.#position.offset ? this.#position : place
   }
 
-  /** The records between position and end that are known of; null when it is not known. */
-  lag(isolationLevel: 'read_uncommitted' | 'read_committed'): bigint | null {
+  /** The records between position (`givenTo`, when a loop has some of what was given away still before it) and end; null when it is not known. */
+  lag(isolationLevel: 'read_uncommitted' | 'read_committed', givenTo: bigint | null = null): bigint | null {
     const end = isolationLevel === 'read_committed' ? this.lastStableOffset : this.highWatermark
     if (end < 0n || this.#position === nowhere) return null
-    return end > this.#position.offset ? end - this.#position.offset : 0n
+    const from = givenTo ?? this.#position.offset
+    return end > from ? end - from : 0n
   }
 
   #advance({ offset, leaderEpoch }: Place): void {
