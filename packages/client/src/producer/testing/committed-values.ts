@@ -22,7 +22,11 @@ export async function committedValues(broker: TestBroker, topic: string, partiti
     forgottenTopicsData: [],
   })
   client.close()
-  const records = responses[0]!.partitions[0]!.records ?? new Uint8Array()
+  return committedIn(responses[0]!.partitions[0]!.records ?? new Uint8Array())
+}
+
+/** The same for batches one behind the other. */
+export function committedIn(records: Uint8Array): string[] {
   const values: string[] = []
   /** Of transactions that are not ended yet. */
   const open = new Map<bigint, string[]>()
