@@ -206,7 +206,7 @@ class Model {
 
 function check({ leader, acked }: Model, seed: number): void {
   const numbers = leader.log.map(({ number }) => number)
-  assert.equal(new Set(numbers).size, numbers.length, `seed ${seed}: written once: ${numbers}`)
+  assert.equal(new Set(numbers).size, numbers.length, `seed ${seed}: written once: ${numbers.join()}`)
   assert.deepEqual(
     numbers,
     numbers.toSorted((one, other) => one - other),
@@ -255,7 +255,7 @@ function run(seed: number, faults: readonly ('break' | 'expire' | 'refuse' | 'fo
     model.answer()
   }
   check(model, seed)
-  assert.ok(model.isIdle, `seed ${seed}: everything is settled, but ${model.waiting.map(({ number }) => number)} wait`)
+  assert.ok(model.isIdle, `seed ${seed}: everything is settled, but ${model.waiting.length} wait`)
   const failed = model.failed.filter((batch) => !model.leader.refuses.has(batch))
   assert.equal(failed.length, failedBefore, `seed ${seed}: nothing fails without a fault`)
 }
