@@ -10,6 +10,7 @@ import { unsupported } from './kafka-versions.ts'
 import type { EachOf, Outcome } from './partial-failure.ts'
 import { allFailed, failure, matched, outcome, type AdminRequests, type Attempt, type CallOptions } from './requests.ts'
 import { toCoordinator, toGroupCoordinator } from './routing.ts'
+import { sideBySide } from './side-by-side.ts'
 
 export interface GroupOffsetsQuery {
   readonly groupId: string
@@ -162,7 +163,7 @@ async function fetchOffsets(attempt: Attempt, fetching: Fetching): Promise<reado
   const { queries } = fetching
   const first = await fetchOnce(attempt, fetching, queries)
   if (first !== null) return first
-  return Promise.all(queries.map(async (query) => (await fetchOnce(attempt, fetching, [query]))![0]!))
+  return sideBySide(queries, async (query) => (await fetchOnce(attempt, fetching, [query]))![0]!)
 }
 
 /** Null when the broker takes one group in a request only, and there are more. */

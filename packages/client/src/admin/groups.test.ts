@@ -27,7 +27,7 @@ test('a classic group is listed and described with what its members told', async
       memberId,
       groupInstanceId: null,
       rackId: null,
-      clientId: '',
+      clientId: 'admin-test',
       clientHost: group.members[0]!.clientHost,
       subscribedTopics: ['t'],
       subscribedPattern: null,

@@ -5,6 +5,7 @@ import { unsupported } from './kafka-versions.ts'
 import type { EachOf, Outcome } from './partial-failure.ts'
 import { allFailed, failure, matched, outcome, type AdminRequests, type Attempt, type CallOptions } from './requests.ts'
 import { toBroker, toCoordinator } from './routing.ts'
+import { sideBySide } from './side-by-side.ts'
 
 export type GroupType = 'classic' | 'consumer' | 'share' | 'streams'
 
@@ -190,7 +191,7 @@ async function removeMembers(attempt: Attempt, removal: Removal): Promise<readon
     )
   } catch (error) {
     if (!(error instanceof KafkaError) || error.code !== ErrorCode.UNSUPPORTED_VERSION) throw error
-    return Promise.all(members.map((member) => removeAlone(attempt, removal, member)))
+    return sideBySide(members, (member) => removeAlone(attempt, removal, member))
   }
 }
 

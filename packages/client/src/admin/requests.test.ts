@@ -136,7 +136,7 @@ test('groups of one coordinator share a request, and a coordinator that moved is
   ])
   await admin.deleteGroups(['stays', 'moved'])
   assert.deepEqual(asked, [['stays', 'moved'], ['moved']])
-  assert.equal(count.lookups, 3)
+  assert.equal(count.lookups, 2)
 })
 
 test('a coordinator that is loading is asked again, a group that is not empty is not', async (context) => {
@@ -235,6 +235,22 @@ test('a request whose answer got lost is sent again', async (context) => {
   const [group] = await admin.describeClassicGroups(['g'])
   assert.equal(group.protocolType, 'connect')
   assert.equal(requests, 2)
+})
+
+test('thousands of groups are looked for and asked about in a few requests', async (context) => {
+  const count = { lookups: 0 }
+  const sizes: number[] = []
+  const { admin, broker } = await scripted(context, [
+    coordinatorHere(() => broker, count),
+    answers(DeleteGroups, ({ groupsNames }) => {
+      sizes.push(groupsNames.length)
+      return { throttleTimeMs: 0, results: groupsNames.map((groupId) => ({ groupId, errorCode: ErrorCode.NONE })) }
+    }),
+  ])
+  const groupIds = Array.from({ length: 3000 }, (_, index) => `group-${index}`)
+  assert.equal((await admin.deleteGroups(groupIds)).length, 3000)
+  assert.deepEqual(sizes, [3000])
+  assert.equal(count.lookups, 15)
 })
 
 test('nothing is asked about no things', async (context) => {

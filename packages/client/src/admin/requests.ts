@@ -8,7 +8,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { Destination } from '../cluster/destination.ts'
 import { explained } from './kafka-versions.ts'
 import { resultsOf, type EachOf, type Outcome } from './partial-failure.ts'
-import type { Routing } from './routing.ts'
+import type { Route, Routing } from './routing.ts'
 
 export interface CallOptions {
   /** Gives up, with the signal's reason. What a broker has begun it goes on with. */
@@ -149,21 +149,28 @@ export class AdminRequests {
     { attempt, things, indexes, settle }: Round<Thing, Result>,
   ): Promise<readonly Group<Thing>[]> {
     const groups = new Map<string, Group<Thing>>()
-    const place = async (index: number): Promise<void> => {
-      const thing = things[index]!
-      try {
-        const { key, destination } = await plan.routing.find(this.cluster, thing, attempt.signal)
-        const name = plan.apart === undefined ? key : `${key} ${plan.apart(thing, index)}`
-        const group = groups.get(name) ?? { destination, indexes: [], things: [] }
-        group.indexes.push(index)
-        group.things.push(thing)
-        groups.set(name, group)
-      } catch (error) {
-        if (!(error instanceof KafkaError)) throw error
-        settle(index, { error }, error.retriable)
-      }
+    const asked = indexes.map((index) => things[index]!)
+    let routes: readonly Outcome<Route>[]
+    try {
+      routes = await plan.routing.find(this.cluster, asked, attempt.signal)
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error
+      routes = asked.map(() => ({ error }))
     }
-    await Promise.all(indexes.map(place))
+    for (const [at, route] of routes.entries()) {
+      const index = indexes[at]!
+      if ('error' in route) {
+        settle(index, route, route.error.retriable)
+        continue
+      }
+      const { key, destination } = route.value
+      const thing = asked[at]!
+      const name = plan.apart === undefined ? key : `${key} ${plan.apart(thing, index)}`
+      const group = groups.get(name) ?? { destination, indexes: [], things: [] }
+      group.indexes.push(index)
+      group.things.push(thing)
+      groups.set(name, group)
+    }
     return [...groups.values()]
   }
 

@@ -3,6 +3,7 @@ import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { CoordinatorKind, Destination } from '../cluster/destination.ts'
 import type { TopicPartition } from '../record.ts'
+import type { Outcome } from './partial-failure.ts'
 
 /** Things with the same `key` may share a request. */
 export interface Route {
@@ -11,8 +12,8 @@ export interface Route {
 }
 
 export interface Routing<Thing> {
-  /** @throws KafkaError, of a code in `moved` when it may be found later. */
-  find(cluster: Cluster, thing: Thing, signal: AbortSignal): Route | Promise<Route>
+  /** For each of `things`, in that order. Errors of a code in `moved`: it may be found later. */
+  find(cluster: Cluster, things: readonly Thing[], signal: AbortSignal): Promise<readonly Outcome<Route>[]>
   /** Codes after which the thing is looked for again. */
   readonly moved: ReadonlySet<number>
   /** Called after one of them. */
@@ -23,13 +24,13 @@ export interface Routing<Thing> {
 
 /** Brokers that know no better than others: any will do. */
 export const toAny: Routing<unknown> = {
-  find: () => ({ key: 'any', destination: 'any' }),
+  find: (_, things) => eachAlone(things, () => ({ key: 'any', destination: 'any' })),
   moved: new Set(),
   lost: () => {},
 }
 
 export const toController: Routing<unknown> = {
-  find: () => ({ key: 'controller', destination: 'controller' }),
+  find: (_, things) => eachAlone(things, () => ({ key: 'controller', destination: 'controller' })),
   moved: new Set([ErrorCode.NOT_CONTROLLER]),
   lost: (cluster) => cluster.metadata.refreshSoon(),
 }
@@ -41,12 +42,13 @@ export function toBroker<Thing>(brokerOf: (thing: Thing) => number): Routing<Thi
 /** To the broker that has a broker's own resources; to any for those of null. */
 export function toBrokerOrAny<Thing>(brokerOf: (thing: Thing) => number | null): Routing<Thing> {
   return {
-    find: async (cluster, thing, signal) => {
-      const node = brokerOf(thing)
-      if (node === null) return { key: 'any', destination: 'any' }
-      if (!cluster.metadata.image.brokers.has(node)) await cluster.metadata.refresh(signal)
-      return { key: `broker ${node}`, destination: { node: cluster.node(node).id } }
-    },
+    find: (cluster, things, signal) =>
+      eachAlone(things, async (thing) => {
+        const node = brokerOf(thing)
+        if (node === null) return { key: 'any', destination: 'any' }
+        if (!cluster.metadata.image.brokers.has(node)) await cluster.metadata.refresh(signal)
+        return { key: `broker ${node}`, destination: { node: cluster.node(node).id } }
+      }),
     // What is said when the cluster has no such broker: it may be starting.
     moved: new Set([ErrorCode.LEADER_NOT_AVAILABLE]),
     lost: (cluster) => cluster.metadata.refreshSoon(),
@@ -55,10 +57,14 @@ export function toBrokerOrAny<Thing>(brokerOf: (thing: Thing) => number | null):
 
 export function toCoordinator<Thing>(kind: CoordinatorKind, keyOf: (thing: Thing) => string): Routing<Thing> {
   return {
-    find: async (cluster, thing, signal) => {
-      const key = keyOf(thing)
-      const { id } = await cluster.coordinator(kind, key, signal)
-      return { key: `coordinator ${id}`, destination: { coordinatorOf: key, kind } }
+    find: async (cluster, things, signal) => {
+      const found = await cluster.coordinators(kind, things.map(keyOf), signal)
+      return things.map((thing): Outcome<Route> => {
+        const key = keyOf(thing)
+        const node = found.get(key) ?? new KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE, `${kind} ${key}: no answer`)
+        if (node instanceof KafkaError) return { error: node }
+        return { value: { key: `coordinator ${node.id}`, destination: { coordinatorOf: key, kind } } }
+      })
     },
     moved: new Set([
       ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
@@ -80,10 +86,11 @@ export const toTransactionCoordinator: Routing<string> = toCoordinator('transact
 
 /** A topic that is not there yet is waited for, as it may have been created a moment ago. */
 export const toLeader: Routing<TopicPartition> = {
-  find: async (cluster, thing, signal) => {
-    const leaderId = await leaderOf(cluster, thing, signal)
-    return { key: `leader ${leaderId}`, destination: { node: leaderId } }
-  },
+  find: (cluster, things, signal) =>
+    eachAlone(things, async (thing) => {
+      const leaderId = await leaderOf(cluster, thing, signal)
+      return { key: `leader ${leaderId}`, destination: { node: leaderId } }
+    }),
   moved: new Set([
     ErrorCode.NOT_LEADER_OR_FOLLOWER,
     ErrorCode.LEADER_NOT_AVAILABLE,
@@ -118,4 +125,20 @@ async function leaderOf(cluster: Cluster, { topic, partition }: TopicPartition, 
   if (found.leaderId < 0)
     throw new KafkaError(ErrorCode.LEADER_NOT_AVAILABLE, `${topic}-${partition}: the partition has no leader now`)
   return cluster.node(found.leaderId).id
+}
+
+function eachAlone<Thing>(
+  things: readonly Thing[],
+  find: (thing: Thing) => Route | Promise<Route>,
+): Promise<readonly Outcome<Route>[]> {
+  return Promise.all(
+    things.map(async (thing) => {
+      try {
+        return { value: await find(thing) }
+      } catch (error) {
+        if (error instanceof KafkaError) return { error }
+        throw error
+      }
+    }),
+  )
 }

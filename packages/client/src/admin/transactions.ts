@@ -4,6 +4,7 @@ import {
   DescribeTransactions,
   ErrorCode,
   InitProducerId,
+  KafkaError,
   ListTransactions,
   WriteTxnMarkers,
 } from '@millrace/protocol'
@@ -13,9 +14,10 @@ import { offsetOrNull, timeOrNull } from './absent.ts'
 import { byTopic, partitionName } from './by-topic.ts'
 import type { Told } from './groups.ts'
 import { unsupported } from './kafka-versions.ts'
-import type { EachOf } from './partial-failure.ts'
-import { failure, matched, outcome, unanswered, type AdminRequests, type CallOptions } from './requests.ts'
+import type { EachOf, Outcome } from './partial-failure.ts'
+import { matched, outcome, unanswered, type AdminRequests, type CallOptions } from './requests.ts'
 import { toBroker, toLeader, toTransactionCoordinator, type Routing } from './routing.ts'
+import { sideBySide } from './side-by-side.ts'
 
 export type TransactionState =
   | 'Empty'
@@ -236,18 +238,20 @@ export function transactionAdmin(requests: AdminRequests): TransactionAdmin {
           routing: toTransactionCoordinator,
           retried: new Set([ErrorCode.CONCURRENT_TRANSACTIONS]),
           ask: async ({ send }, _, asked: readonly string[]) =>
-            Promise.all(
-              asked.map(async (transactionalId) => {
+            sideBySide(asked, async (transactionalId): Promise<Outcome<FencedProducer>> => {
+              try {
                 const answer = await send({ coordinatorOf: transactionalId, kind: 'transaction' }, InitProducerId, {
                   transactionalId,
-                  transactionTimeoutMs: requests.cluster.settings.requestTimeoutMs,
+                  transactionTimeoutMs: options.timeoutMs ?? requests.cluster.settings.requestTimeoutMs,
                 })
-                const { errorCode, producerId, producerEpoch } = answer
-                return errorCode === ErrorCode.NONE
-                  ? { value: { transactionalId, producerId, producerEpoch } }
-                  : { error: failure(aboutId(transactionalId), answer) }
-              }),
-            ),
+                const { producerId, producerEpoch } = answer
+                return outcome(aboutId(transactionalId), answer, () => ({ transactionalId, producerId, producerEpoch }))
+              } catch (error) {
+                // An answer that got lost must not have the others fenced twice.
+                if (error instanceof KafkaError) return { error }
+                throw error
+              }
+            }),
         },
         transactionalIds,
         options,

@@ -157,6 +157,15 @@ export class Cluster implements AsyncDisposable {
     return this.#coordinators.find(kind, key, signal)
   }
 
+  /** The same for many keys. @throws KafkaError as `Coordinators.findAll`. */
+  coordinators(
+    kind: CoordinatorKind,
+    keys: Iterable<string>,
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, Node | KafkaError>> {
+    return this.#coordinators.findAll(kind, keys, signal)
+  }
+
   /** An answer said NOT_COORDINATOR or the like: it is looked for anew. */
   coordinatorLost(kind: CoordinatorKind, key: string): void {
     this.#coordinators.lost(kind, key)

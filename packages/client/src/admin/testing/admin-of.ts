@@ -30,7 +30,7 @@ export async function adminOf(context: TestContext, options: StartBrokerOptions 
 }
 
 export function adminAt(context: TestContext, brokers: string): AdminUnderTest {
-  const options = { brokers, defaultApiTimeoutMs: 10_000, retryBackoffMs: 10 }
+  const options = { brokers, clientId: 'admin-test', defaultApiTimeoutMs: 10_000, retryBackoffMs: 10 }
   const admin = new Kafka(options).admin()
   context.after(() => admin.close())
   const { cluster } = new ClientContexts(options, realWorld()).open(clientOptions, {}, 'test')
