@@ -80,7 +80,7 @@ export class ConsumerCore<K, V> {
     this.#metrics = new ConsumerMetrics(metrics, this.assignment, settings.isolationLevel)
     this.#codecs = new CodecWorker({ onTrouble: (error) => logger.warn('the codec thread has ended', { error }) })
     const interceptors = new Interceptors(settings.interceptors, logger)
-    const onError = (error: Error): void => this.source.tell(error)
+    const onError = (error: Error, about: AssignedPartition<K, V> | null): void => this.source.tell(error, about)
     const onTrouble = (error: Error): void => this.troubled(error)
     const { assignment } = this
     const parts = { cluster, settings, assignment, signal: cluster.signal, onError, onTrouble }
@@ -93,6 +93,7 @@ export class ConsumerCore<K, V> {
       polled: () => this.membership?.polled(),
       onGiven: (records) => this.#given(records),
       onTaken: () => this.fetcher.wake(),
+      onMoved: () => this.wake(),
     })
     this.groupOffsets = groupId === null ? null : new GroupOffsets(cluster, groupId)
     this.finder = new PositionFinder({
@@ -150,7 +151,7 @@ export class ConsumerCore<K, V> {
     return {
       [Symbol.dispose]: () => {
         for (const topic of topics) this.ownTopics.delete(topic)
-        for (const partition of this.assignment) if (topics.includes(partition.topic)) partition.isWithheld = true
+        for (const partition of this.assignment) if (topics.includes(partition.topic)) partition.isUnwanted = true
         if (!this.source.isClosed) this.membership?.subscriptionChanged()
       },
     }
@@ -245,9 +246,10 @@ export class ConsumerCore<K, V> {
             code,
             `this client may not read topic ${topic}; it needs the operations Read and Describe on it`,
           ),
+          null,
         )
       else if (code === ErrorCode.INVALID_TOPIC_EXCEPTION)
-        this.source.tell(new KafkaError(code, `${JSON.stringify(topic)} is no name of a topic`))
+        this.source.tell(new KafkaError(code, `${JSON.stringify(topic)} is no name of a topic`), null)
     }
     this.wake()
   }

@@ -46,10 +46,8 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
       )
     core.subscription = isPattern ? topics : [...topics]
     if (listener !== undefined) core.listener = listener
-    // Nothing more of the others, though they are ours until the group has taken them back.
-    if (!isPattern)
-      for (const partition of core.assignment)
-        if (!topics.includes(partition.topic) && !core.ownTopics.has(partition.topic)) partition.isWithheld = true
+    for (const partition of core.assignment)
+      partition.isUnwanted = !isPattern && !topics.includes(partition.topic) && !core.ownTopics.has(partition.topic)
     core.membership?.subscriptionChanged()
     core.source.wake()
   }

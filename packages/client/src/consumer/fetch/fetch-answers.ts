@@ -18,8 +18,8 @@ export interface FetchAnswersOptions<K, V> {
   readonly codecs: CodecWorker
   /** Something can be taken that could not before. */
   readonly onRecords: () => void
-  /** For whoever reads next. */
-  readonly onError: (error: Error) => void
+  /** For whoever reads next, unless reading goes on elsewhere in the partition before that. */
+  readonly onError: (error: Error, about: AssignedPartition<K, V> | null) => void
   readonly onOutOfRange: (partition: AssignedPartition<K, V>) => void
   readonly onDiverged: (partition: AssignedPartition<K, V>, end: EpochEnd) => void
 }
@@ -91,7 +91,7 @@ export class FetchAnswers<K, V> {
       )
     } catch (error) {
       this.#postpone(of)
-      onError(unreadable(of, error as Error))
+      onError(unreadable(of, error as Error), of)
       return false
     }
     return true
@@ -110,7 +110,10 @@ export class FetchAnswers<K, V> {
         } else if (!of.hasRecords) onOutOfRange(of)
         return
       case ErrorCode.TOPIC_AUTHORIZATION_FAILED:
-        onError(new KafkaError(code, `this client may not read ${of.topic}; it needs the operation Read on the topic`))
+        onError(
+          new KafkaError(code, `this client may not read ${of.topic}; it needs the operation Read on the topic`),
+          of,
+        )
         return
       case ErrorCode.UNKNOWN_LEADER_EPOCH:
       case ErrorCode.UNKNOWN_SERVER_ERROR:
@@ -127,7 +130,7 @@ export class FetchAnswers<K, V> {
         cluster.metadata.refreshSoon()
         return
     }
-    onError(new KafkaError(code, `the broker cannot read ${place}: ${errorName(code)}`))
+    onError(new KafkaError(code, `the broker cannot read ${place}: ${errorName(code)}`), of)
   }
 
   #postpone(partition: AssignedPartition<K, V>): void {

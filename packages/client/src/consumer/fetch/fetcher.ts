@@ -83,7 +83,7 @@ export class Fetcher<K, V> {
     const enoughBytes = this.#options.settings.maxPartitionFetchBytes
     const plans = new Map<number, Plan<K, V>>()
     for (const partition of this.#options.assignment) {
-      if (partition.phase !== 'reading' || partition.isPaused || partition.isWithheld || partition.leader.id < 0)
+      if (partition.phase !== 'reading' || partition.isPaused || !partition.mayBeRead || partition.leader.id < 0)
         continue
       if (partition.retryAtMs > nowMs) {
         this.#wakeAt(partition.retryAtMs)
@@ -222,7 +222,8 @@ export class Fetcher<K, V> {
     broker.failures++
     this.#backOff(broker)
     cluster.metadata.refreshSoon()
-    if (!(error instanceof KafkaError) || !(error.retriable || error.code === ErrorCode.CORRUPT_MESSAGE)) onError(error)
+    if (!(error instanceof KafkaError) || !(error.retriable || error.code === ErrorCode.CORRUPT_MESSAGE))
+      onError(error, null)
   }
 
   #backOff(broker: BrokerFetches<K, V>): void {

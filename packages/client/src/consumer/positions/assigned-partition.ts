@@ -44,6 +44,8 @@ export class AssignedPartition<K = unknown, V = unknown> {
   isHeld = false
   /** Being given up, or not yet announced to the application. */
   isWithheld = false
+  /** Of a topic that is not subscribed to any more; the group will take it back. */
+  isUnwanted = false
   /** No longer assigned. */
   isGone = false
   leader: Leader = { id: -1, epoch: -1 }
@@ -109,9 +111,13 @@ export class AssignedPartition<K = unknown, V = unknown> {
     return this.#returned.length > 0 || this.#parts.length > 0
   }
 
+  get mayBeRead(): boolean {
+    return !this.isWithheld && !this.isUnwanted && !this.isGone
+  }
+
   /** Whether records may be handed out, if there are any. */
   get isReadable(): boolean {
-    return this.#phase === 'reading' && !this.isPaused && !this.isHeld && !this.isWithheld && !this.isGone
+    return this.#phase === 'reading' && !this.isPaused && !this.isHeld && this.mayBeRead
   }
 
   /** Whether `take` would give something, or throw. */
@@ -192,6 +198,7 @@ export class AssignedPartition<K = unknown, V = unknown> {
         part.take(this.origin, max - records.length, records)
       } catch (error) {
         if (records.length === 0) throw error
+        this.#advance(part.reached)
         break
       }
       this.#advance(part.reached)

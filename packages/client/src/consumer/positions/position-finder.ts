@@ -26,8 +26,8 @@ export interface PositionFinderOptions<K, V> {
   readonly beginsAtStart: (topic: string) => boolean
   /** A partition can be read, or read again. */
   readonly onPosition: () => void
-  /** For whoever reads next. */
-  readonly onError: (error: Error) => void
+  /** For whoever reads next, unless reading goes on elsewhere in the partition before that. */
+  readonly onError: (error: Error, about: AssignedPartition<K, V> | null) => void
   /** Something the application should know of, though reading goes on. */
   readonly onTrouble: (error: Error) => void
 }
@@ -58,7 +58,6 @@ export class PositionFinder<K, V> {
     const validating: AssignedPartition<K, V>[] = []
     for (const partition of this.#options.assignment) {
       if (partition.phase === 'reading' || this.#busy.has(partition)) continue
-      if (partition.isWithheld && partition.phase === 'unset') continue
       if (partition.retryAtMs > nowMs) this.#wakeAt(partition.retryAtMs)
       else if (partition.phase === 'unset') unset.push(partition)
       else if (partition.leader.id < 0) continue
@@ -131,6 +130,7 @@ export class PositionFinder<K, V> {
         ErrorCode.OFFSET_OUT_OF_RANGE,
         `${reason}, and offsetReset is 'none': seek to where reading shall begin, or choose 'earliest' or 'latest'`,
       ),
+      partition,
     )
   }
 
@@ -158,7 +158,7 @@ export class PositionFinder<K, V> {
   #found(partition: AssignedPartition<K, V>, found: FoundOffset | KafkaError | undefined): void {
     if (found === undefined || found instanceof KafkaError) {
       this.#postpone(partition)
-      if (found !== undefined && !isPassing(found)) this.#options.onError(found)
+      if (found !== undefined && !isPassing(found)) this.#options.onError(found, partition)
       this.#options.cluster.metadata.refreshSoon()
     } else if (found.offset < 0n) {
       // Nothing is that young: what comes next will be.
@@ -191,7 +191,7 @@ export class PositionFinder<K, V> {
         const end = ends.get(question)
         if (end === undefined || end instanceof KafkaError) {
           this.#postpone(of)
-          if (end?.code === ErrorCode.TOPIC_AUTHORIZATION_FAILED) this.#options.onError(end)
+          if (end?.code === ErrorCode.TOPIC_AUTHORIZATION_FAILED) this.#options.onError(end, of)
           cluster.metadata.refreshSoon()
         } else if (end.leaderEpoch < 0 || end.endOffset < 0n || end.endOffset < place.offset) {
           this.#truncated(of, end)
@@ -239,7 +239,7 @@ export class PositionFinder<K, V> {
       if (!signal.aborted) {
         for (const partition of partitions) this.#postpone(partition)
         if (error instanceof KafkaError && error.retriable) cluster.metadata.refreshSoon()
-        else onError(error as Error)
+        else onError(error as Error, null)
       }
     } finally {
       for (const partition of partitions) this.#busy.delete(partition)

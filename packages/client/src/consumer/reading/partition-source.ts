@@ -27,6 +27,15 @@ export interface PartitionSourceOptions<K, V> {
   readonly onGiven: (records: FetchedRecords<K, V>) => void
   /** There is room for more. */
   readonly onTaken: () => void
+  /** Reading goes on elsewhere. */
+  readonly onMoved: () => void
+}
+
+/** An error, and what it was about as it stood then. */
+interface Told<K, V> {
+  readonly error: Error
+  readonly about: AssignedPartition<K, V> | null
+  readonly generation: number
 }
 
 export class PartitionSource<K, V> implements RecordSource<K, V> {
@@ -38,7 +47,7 @@ export class PartitionSource<K, V> implements RecordSource<K, V> {
   /** What reading ends with, whenever it is tried. */
   #failure: Error | null = null
   /** What the application has to know of once; the first of several. */
-  #error: Error | null = null
+  #told: Told<K, V> | null = null
   #gate: Promise<void> | null = null
   #sliceEndMs = 0
   #wake: (() => void) | null = null
@@ -85,7 +94,7 @@ export class PartitionSource<K, V> implements RecordSource<K, V> {
 
   poll(): FetchedRecords<K, V> | null {
     const { clock, assignment, maxPollRecords, onGiven, onTaken } = this.#options
-    if (this.#isClosed || this.#gate !== null || this.#failure !== null || this.#error !== null) return null
+    if (this.#isClosed || this.#gate !== null || this.#failure !== null || this.#told !== null) return null
     if (clock.monotonicMs() >= this.#sliceEndMs) return null
     for (;;) {
       const partition = assignment.nextReady()
@@ -111,9 +120,9 @@ export class PartitionSource<K, V> implements RecordSource<K, V> {
         await orAborted(this.#gate, signal)
         continue
       }
-      const error = this.#error
-      this.#error = null
-      if (error !== null) throw error
+      const told = this.#told
+      this.#told = null
+      if (told !== null && isStillSo(told)) throw told.error
       if (clock.monotonicMs() >= this.#sliceEndMs) {
         await clock.nextTurn()
         this.#sliceEndMs = clock.monotonicMs() + sliceMs
@@ -154,8 +163,7 @@ export class PartitionSource<K, V> implements RecordSource<K, V> {
     const found = this.#options.assignment.get({ topic, partition })
     if (found === undefined || found.position === null || found.position.offset <= offset) return
     found.moveTo({ offset, leaderEpoch })
-    this.#options.onTaken()
-    this.wake()
+    this.#options.onMoved()
   }
 
   /** The records of `taken` from `index` on come again. */
@@ -186,9 +194,10 @@ export class PartitionSource<K, V> implements RecordSource<K, V> {
     }
   }
 
-  /** For the next who asks for records. */
-  tell(error: Error): void {
-    this.#error ??= error
+  /** For the next who asks for records, unless reading goes on elsewhere in the partition it is about before that. */
+  tell(error: Error, about: AssignedPartition<K, V> | null): void {
+    if (this.#told !== null && isStillSo(this.#told)) return
+    this.#told = { error, about, generation: about?.generation ?? 0 }
     this.wake()
   }
 
@@ -210,7 +219,8 @@ export class PartitionSource<K, V> implements RecordSource<K, V> {
     } catch (error) {
       partition.dropPrefetched()
       partition.retryAtMs = this.#options.clock.monotonicMs() + unreadablePauseMs
-      this.tell(unreadable(partition, error as Error))
+      this.tell(unreadable(partition, error as Error), partition)
+      this.#options.onMoved()
       return null
     }
   }
@@ -222,6 +232,10 @@ export class PartitionSource<K, V> implements RecordSource<K, V> {
     partition.handledTo(taken.placeBefore(taken.count))
     return null
   }
+}
+
+function isStillSo<K, V>({ about, generation }: Told<K, V>): boolean {
+  return about === null || (!about.isGone && about.generation === generation)
 }
 
 /** Settles with `promise`, or earlier when the signal aborts. */
