@@ -64,7 +64,10 @@ test('what a broker does not serve is an error that names the API and the releas
   const { admin } = await adminOf(context)
   await assert.rejects(admin.describeMetadataQuorum(), (error: Error & { code: number }) => {
     assert.equal(error.code, ErrorCode.UNSUPPORTED_VERSION)
-    assert.match(error.message, /DescribeQuorum .*needs Apache Kafka 3\.3 with KRaft or later/)
+    assert.match(
+      error.message,
+      /the broker does not serve DescribeQuorum: it needs Apache Kafka 3\.3 with KRaft or later/,
+    )
     return true
   })
 })

@@ -53,7 +53,7 @@ export interface ConfigEntry {
   readonly isSensitive: boolean
   /** `UNKNOWN` from brokers before Kafka 2.6. */
   readonly type: ConfigType | Unknown
-  /** Null when not asked for. */
+  /** Null when not asked for; empty from brokers before Kafka 2.6. */
   readonly documentation: string | null
   /** Where the value comes from, and what would be used without that, in this order; empty when not asked for. */
   readonly synonyms: readonly ConfigSynonym[]

@@ -41,11 +41,10 @@ const servedSince: Readonly<Record<string, string>> = {
 }
 
 /** The broker's answer to a wish it is too old for. */
-export function unsupported(what: string, release: string, options?: ErrorOptions): KafkaError {
+export function unsupported(what: string, release: string): KafkaError {
   return new KafkaError(
     ErrorCode.UNSUPPORTED_VERSION,
     `${what} is not supported by the broker: it needs Apache Kafka ${release} or later`,
-    options,
   )
 }
 
@@ -54,5 +53,5 @@ export function explained(error: unknown, api: Api): unknown {
   const release = servedSince[api.name]
   if (!(error instanceof KafkaError) || error.code !== ErrorCode.UNSUPPORTED_VERSION || release === undefined)
     return error
-  return unsupported(`${api.name} (${error.message})`, release, { cause: error })
+  return new KafkaError(error.code, `${error.message}: it needs Apache Kafka ${release} or later`, { cause: error })
 }
