@@ -79,6 +79,7 @@ export type { ConsumerInterceptor } from './consumer/interceptor.ts'
 export type { ConsumerOptions, OffsetReset } from './consumer/options.ts'
 export type { RebalanceListener } from './consumer/rebalance-listener.ts'
 export type { DeadLetterOptions, HandlerContext, RetryOptions, RunOptions } from './consumer/run-options.ts'
+export { MaxPollIntervalExceeded } from './groups/max-poll-interval-exceeded.ts'
 export { Kafka } from './kafka.ts'
 export type {
   CommitMessage,

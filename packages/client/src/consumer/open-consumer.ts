@@ -22,7 +22,10 @@ export function openConsumer<K, V>(context: ClientContext<typeof consumerOptions
   const core = new ConsumerCore<K, V>({
     context,
     deserializers,
-    openMembership: (options) => openMembership({ ...options, heartbeats: context.heartbeats }),
+    openMembership: (options) => {
+      const { heartbeats, metrics } = context
+      return openMembership({ ...options, heartbeats, metrics })
+    },
   })
   return new KafkaConsumer<K, V>({
     core,

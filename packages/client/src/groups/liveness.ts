@@ -2,29 +2,11 @@
 import type { TopicPartition } from '../record.ts'
 import { PollStamp } from './heartbeats/poll-stamp.ts'
 import type { HeartEvent } from './heartbeats/heart.ts'
+import { MaxPollIntervalExceeded } from './max-poll-interval-exceeded.ts'
 import { Nudge } from './nudge.ts'
-import { partitionName } from './partition-names.ts'
 
 /** So many changes of what is handled may happen before the news from the heart is heard; a power of two. */
 const REMEMBERED = 1024
-
-/** What `onError` gets when the application did not ask for records within maxPollIntervalMs. */
-export class MaxPollIntervalExceeded extends Error {
-  override readonly name = 'MaxPollIntervalExceeded'
-  readonly overrunMs: number
-  /** What was being handled; null when that is not known. */
-  readonly partition: TopicPartition | null
-
-  constructor(overrunMs: number, partition: TopicPartition | null) {
-    const handler = partition === null ? '' : `: handler of ${partitionName(partition)}`
-    super(
-      `maxPollIntervalMs exceeded by ${overrunMs} ms${handler}. The member has left the group, and its partitions go to others; ` +
-        'it joins again when it asks for records. Handle records faster, ask for fewer (maxPollRecords), or raise maxPollIntervalMs',
-    )
-    this.overrunMs = overrunMs
-    this.partition = partition
-  }
-}
 
 export class Liveness {
   readonly #stamp = new PollStamp()

@@ -3,6 +3,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { MembershipOwner } from '../consumer/membership.ts'
 import type { ConsumerSettings } from '../consumer/options.ts'
 import type { GroupMetadata } from '../producer/producer.ts'
+import type { GroupMetrics } from './group-metrics.ts'
 import type { Heart, HeartEvent } from './heartbeats/heart.ts'
 import type { SubscribedTopics } from './subscribed-topics.ts'
 
@@ -13,6 +14,7 @@ export interface MemberEnvironment {
   readonly owner: MembershipOwner
   readonly heart: Heart
   readonly topics: SubscribedTopics
+  readonly metrics: GroupMetrics
   /** The subscription as a pattern that the coordinator matches; null when `topics` are what counts. */
   readonly pattern: () => string | null
   /** Resolves when the application asks for records again, after maxPollIntervalMs was exceeded. @throws the signal's reason. */

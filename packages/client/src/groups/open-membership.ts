@@ -4,12 +4,14 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { abortable } from '../cluster/connections.ts'
 import type { Membership, MembershipOwner } from '../consumer/membership.ts'
 import type { ConsumerSettings } from '../consumer/options.ts'
+import { Metrics } from '../observe/metrics.ts'
 import type { GroupMetadata } from '../producer/producer.ts'
 import type { TopicPartition } from '../record.ts'
 import { ClassicMember } from './classic/classic-member.ts'
 import { chooseProtocol, type GroupProtocol } from './choose-protocol.ts'
 import { brokerPattern } from './consumer/broker-pattern.ts'
 import { ConsumerMember } from './consumer/consumer-member.ts'
+import { GroupMetrics } from './group-metrics.ts'
 import type { Heart, HeartbeatHost, HeartEvent } from './heartbeats/heart.ts'
 import { Liveness } from './liveness.ts'
 import type { MemberEnvironment, ProtocolMember } from './member-environment.ts'
@@ -20,6 +22,8 @@ export interface OpenMembershipOptions {
   readonly settings: ConsumerSettings & { readonly groupId: string }
   readonly owner: MembershipOwner
   readonly heartbeats: HeartbeatHost
+  /** Where the group's share is counted. Default: nowhere. */
+  readonly metrics?: Metrics
 }
 
 /** Does nothing before `join`. @throws TypeError for assignors that do not go together. */
@@ -31,6 +35,7 @@ export function openMembership(options: OpenMembershipOptions): Membership {
 class GroupMembership implements Membership {
   readonly #options: OpenMembershipOptions
   readonly #liveness = new Liveness()
+  readonly #metrics: GroupMetrics
   readonly #topics: SubscribedTopics
   readonly #heart: Heart
   readonly #closing = new AbortController()
@@ -43,6 +48,8 @@ class GroupMembership implements Membership {
   constructor(options: OpenMembershipOptions) {
     this.#options = options
     const { cluster, settings, heartbeats } = options
+    const { clock } = cluster.world
+    this.#metrics = new GroupMetrics(options.metrics ?? new Metrics(clock, {}), clock)
     this.#topics = new SubscribedTopics({
       cluster,
       excludeInternalTopics: settings.excludeInternalTopics,
@@ -148,6 +155,7 @@ class GroupMembership implements Membership {
       owner,
       heart: this.#heart,
       topics: this.#topics,
+      metrics: this.#metrics,
       pattern: () => this.#pattern(),
       asked: (signal) => this.#liveness.asked(signal),
       ended: (error) => this.#ended(error),
@@ -169,6 +177,7 @@ class GroupMembership implements Membership {
   }
 
   #heard(event: HeartEvent): void {
+    if (event.kind === 'answered') this.#metrics.beaten(event.latencyMs)
     if (event.kind === 'poll-exceeded') {
       const { owner, settings } = this.#options
       owner.troubled(this.#liveness.exceeded(event, settings.maxPollIntervalMs))

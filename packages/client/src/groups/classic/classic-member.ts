@@ -149,6 +149,7 @@ export class ClassicMember implements ProtocolMember {
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof KafkaError)) throw error
+      if (error.code !== ErrorCode.MEMBER_ID_REQUIRED) this.#environment.metrics.rebalanceFails()
       const isHasty = this.#understand(error)
       this.#rejoinReason ??= `rebalance failed due to ${error.message}`
       if (!isHasty || ++this.#failures > MOST_HASTY_ATTEMPTS) await this.#pause(signal)
@@ -156,7 +157,7 @@ export class ClassicMember implements ProtocolMember {
   }
 
   async #rejoin(signal: AbortSignal): Promise<void> {
-    const { topics, heart, settings } = this.#environment
+    const { topics, heart, settings, metrics } = this.#environment
     await topics.refresh(signal)
     await this.#prepare(signal)
     const reason = this.#rejoinReason ?? ''
@@ -177,7 +178,8 @@ export class ClassicMember implements ProtocolMember {
       }),
     }))
     heart.stop()
-    const joined = await joinGroup(options, { memberId: this.#memberId, protocols, reason })
+    metrics.rebalanceBegins()
+    const joined = await metrics.join(joinGroup(options, { memberId: this.#memberId, protocols, reason }))
     this.#check(joined.errorCode, joined.memberId)
     checkProtocol(joined.protocolType, CONSUMER_PROTOCOL_TYPE, 'protocol type')
     this.#memberId = joined.memberId
@@ -191,6 +193,7 @@ export class ClassicMember implements ProtocolMember {
     })
     const assignor = this.#assignorNamed(joined.protocolName ?? '')
     const assignment = await this.#sync(joined, assignor, options)
+    metrics.rebalanceEnds()
     await this.#complete(assignment, assignor)
   }
 
@@ -226,7 +229,9 @@ export class ClassicMember implements ProtocolMember {
       ? await leadGroup(joined, { assignor, protocol, groupTopics: this.#groupTopics, signal: options.signal })
       : []
     const { memberId, generationId } = joined
-    const synced = await syncGroup(options, { memberId, generationId, protocolName: assignor.name, assignments })
+    const synced = await this.#environment.metrics.sync(
+      syncGroup(options, { memberId, generationId, protocolName: assignor.name, assignments }),
+    )
     // The heart may have lost the member meanwhile.
     if (this.#generationId !== generationId) throw new KafkaError(ErrorCode.ILLEGAL_GENERATION)
     this.#check(synced.errorCode, memberId)

@@ -161,7 +161,8 @@ export class ConsumerMember implements ProtocolMember {
 
   /** Takes up what the coordinator wants the member to have, as far as the names of the topics are known. */
   async #reconcile(target: readonly TopicIdPartitions[], signal: AbortSignal): Promise<void> {
-    const { owner } = this.#environment
+    const { owner, metrics } = this.#environment
+    metrics.rebalanceBegins()
     if (!(await this.#learnNames(target, signal))) return
     const wanted: OwnedPartition[] = []
     let isComplete = true
@@ -187,6 +188,7 @@ export class ConsumerMember implements ProtocolMember {
     else this.#lookAgain(signal)
     this.#tellOwned()
     if (added.length > 0 || isComplete) await owner.assigned(plain(added))
+    metrics.rebalanceEnds()
     if (this.#isFenced || this.#target !== null) this.#changing.nudge()
   }
 
@@ -255,6 +257,7 @@ export class ConsumerMember implements ProtocolMember {
   }
 
   #fence(): void {
+    if (this.#target !== null) this.#environment.metrics.rebalanceFails()
     this.#isFenced = true
     this.#memberEpoch = JOINING
     this.#target = null

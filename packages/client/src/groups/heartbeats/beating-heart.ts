@@ -103,8 +103,10 @@ export class BeatingHeart implements Heart {
     let failures = 0
     await this.#pause(beat, beat.pulse.firstMs)
     while (!signal.aborted) {
+      const begunAtMs = this.#nowMs()
       const result = await this.#send(beat)
       if (signal.aborted || result === null) return
+      if (result.kind !== 'again') this.#listener({ kind: 'answered', latencyMs: this.#nowMs() - begunAtMs })
       failures = result.kind === 'again' ? failures + 1 : 0
       if (result.kind === 'stopped') this.stop()
       if (result.kind !== 'again' && result.event !== null) this.#listener(result.event)

@@ -59,6 +59,8 @@ export interface ShareVitals {
 export type Vitals = ClassicVitals | ConsumerVitals | ShareVitals
 
 export type HeartEvent =
+  /** A heartbeat was answered, whatever the answer said. The heart goes on, or tells more. */
+  | { readonly kind: 'answered'; readonly latencyMs: number }
   /** Classic: the group rebalances, join again. The heart goes on. */
   | { readonly kind: 'rebalance' }
   /** The coordinator told an epoch or an assignment. The heart goes on. */

@@ -4,7 +4,7 @@ import { test, type TestContext } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { Kafka } from '../../kafka.ts'
 import { serde } from '../../serde/serdes.ts'
-import { MaxPollIntervalExceeded } from '../liveness.ts'
+import { MaxPollIntervalExceeded } from '../max-poll-interval-exceeded.ts'
 
 /** Loading the code of the thread from sources takes a while, too. */
 const SESSION_MS = 3000
