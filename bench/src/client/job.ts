@@ -12,8 +12,9 @@ export interface Job {
   readonly valueBytes: number
   /** How the client is to be used, where it has several ways. */
   readonly variant: string
-  /** Of producing: time to warm up, and to measure. */
+  /** Of producing: time to warm up with. */
   readonly warmUpMs: number
+  /** Time to measure, of consuming the longest. */
   readonly measuredMs: number
   /** Of consuming: records to warm up with, and to measure. */
   readonly warmUpRecords: number

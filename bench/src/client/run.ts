@@ -74,7 +74,7 @@ class Bench {
       valueBytes: load.valueBytes,
       variant: '',
       warmUpMs: this.#sizes.warmUpMs,
-      measuredMs: this.#sizes.measuredMs,
+      measuredMs: filled === null ? this.#sizes.measuredMs : this.#sizes.consumedMs,
       warmUpRecords: consumed.warmUp,
       measuredRecords: consumed.measured,
     }

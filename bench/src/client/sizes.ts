@@ -3,8 +3,9 @@
 export interface ClientBenchSizes {
   readonly warmUpMs: number
   readonly measuredMs: number
-  /** Bytes of values that are consumed, a quarter more to warm up with. */
+  /** Bytes of values that are consumed, a quarter more to warm up with; whoever takes longer than `consumedMs` is stopped there. */
   readonly consumedBytes: number
+  readonly consumedMs: number
   /** Records of librdkafka, which counts where the others look at the clock: bytes of values, too. */
   readonly countedBytes: number
 }
@@ -12,7 +13,8 @@ export interface ClientBenchSizes {
 export const fullSizes: ClientBenchSizes = {
   warmUpMs: 1500,
   measuredMs: 4000,
-  consumedBytes: 400e6,
+  consumedBytes: 1500e6,
+  consumedMs: 6000,
   countedBytes: 600e6,
 }
 
@@ -21,10 +23,11 @@ export const quickSizes: ClientBenchSizes = {
   warmUpMs: 300,
   measuredMs: 700,
   consumedBytes: 60e6,
+  consumedMs: 3000,
   countedBytes: 100e6,
 }
 
-const mostConsumed = 4_000_000
+const mostConsumed = 10_000_000
 
 /** Records to warm up with, and to measure. */
 export function consumedRecords(sizes: ClientBenchSizes, valueBytes: number): { warmUp: number; measured: number } {
