@@ -215,7 +215,8 @@ export class ShareLeader {
             memberId: this.#options.memberId,
             shareSessionEpoch: this.#session.epoch,
             maxWaitMs: settings.fetchMaxWaitMs,
-            minBytes: settings.fetchMinBytes,
+            // With 0 brokers answer at once though there is nothing, and the two would never rest.
+            minBytes: Math.max(1, settings.fetchMinBytes),
             maxBytes: settings.fetchMaxBytes,
             maxRecords: owner.demand,
             batchSize: owner.demand,

@@ -155,7 +155,8 @@ export class Fetcher<K, V> {
         broker.session.request(partitions, usesTopicIds),
         {
           maxWaitMs: plan.leavesOut ? 0 : settings.fetchMaxWaitMs,
-          minBytes: plan.leavesOut ? 0 : settings.fetchMinBytes,
+          // With 0 brokers answer at once though there is nothing, and the two would never rest.
+          minBytes: plan.leavesOut ? 0 : Math.max(1, settings.fetchMinBytes),
           maxBytes,
           isolationLevel: settings.isolationLevel,
           rackId: settings.clientRack,
