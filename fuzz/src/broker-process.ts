@@ -19,10 +19,10 @@ export class BrokerProcess {
     this.#output = output
   }
 
-  /** Resolves when it accepts connections. */
-  static async start(dataDirectory: string): Promise<BrokerProcess> {
+  /** Resolves when it accepts connections. `properties` are further settings. */
+  static async start(dataDirectory: string, properties: readonly string[] = []): Promise<BrokerProcess> {
     const port = await freePort()
-    const overrides = [`listeners=PLAINTEXT://127.0.0.1:${port}`, `log.dirs=${dataDirectory}`]
+    const overrides = [`listeners=PLAINTEXT://127.0.0.1:${port}`, `log.dirs=${dataDirectory}`, ...properties]
     const child = spawn(
       process.execPath,
       [

@@ -1,106 +1,33 @@
-/** `npm run fuzz`: see README.md. Ends with `N passed, N failed`, a frame counting as one. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+/** `npm run fuzz`: see README.md. Ends with `N passed, N failed`, a frame or a round counting as one. */
 import { parseArgs } from 'node:util'
-import { apiByKey, ApiVersions, encodeRequestFrame, type Api } from '@millrace/protocol'
-import { messageValue } from '@millrace/protocol/testing'
-import fc from 'fast-check'
-import { BrokerProcess } from './broker-process.ts'
-import { dice, mutate, type Dice } from './mutate.ts'
-import { RawClient } from '@millrace/broker/testing'
-import { LivingState } from './living-state.ts'
-import { Witness } from './witness.ts'
+import { attackBroker } from './attack-broker.ts'
+import { attackClient } from './client/attack-client.ts'
 
 const { values: options } = parseArgs({
-  options: { frames: { type: 'string', default: '4000' }, seed: { type: 'string' } },
+  options: {
+    frames: { type: 'string', default: '4000' },
+    rounds: { type: 'string', default: '120' },
+    seed: { type: 'string' },
+    target: { type: 'string' },
+  },
 })
-const frames = Number(options.frames)
 const seed = options.seed === undefined ? Date.now() % 1_000_000 : Number(options.seed)
+const { target } = options
+let passed = 0
+let failed = 0
 
-/** How long a vandal waits for an answer before it goes on. */
-const patienceMs = 30
-const framesPerCheck = 250
-const framesRemembered = 100
-/** A request that is refused for its content is a warning; these lines tell of a bug of the broker's own. */
-const bugs =
-  /cannot (serve|append to|apply|load|tell an offset of|delete records of|read \d+ bytes of|write a marker)|coordinator (has failed|fails|stops)|timer .* has failed|looking after .* has failed/
-const maxResidentBytes = 600 * 1024 * 1024
-
-interface Target {
-  readonly api: Api
-  readonly version: number
+if (target === undefined || target === 'broker') {
+  const frames = Number(options.frames)
+  console.log(`the broker: seed ${seed}, ${frames} frames`)
+  if (await attackBroker(frames, seed)) passed += frames
+  else failed++
 }
-
-async function advertisedTargets(port: number): Promise<Target[]> {
-  const client = await RawClient.open(port)
-  const { apiKeys } = await client.ask(ApiVersions, 3, { clientSoftwareName: 'fuzz', clientSoftwareVersion: '1' })
-  client.close()
-  return apiKeys.flatMap(({ apiKey, minVersion, maxVersion }) => {
-    const api = apiByKey(apiKey)!
-    return Array.from({ length: maxVersion - minVersion + 1 }, (_, at) => ({ api, version: minVersion + at }))
-  })
+if (target === undefined || target === 'client') {
+  const rounds = Number(options.rounds)
+  console.log(`the client: seed ${seed}, ${rounds} rounds`)
+  const outcome = await attackClient(rounds, seed)
+  passed += outcome.passed
+  failed += outcome.failed
 }
-
-function damagedFrame({ api, version }: Target, living: LivingState, random: Dice): Uint8Array {
-  const [value] = fc.sample(messageValue(api.request, version), { seed: random.roll(0x7fffffff), numRuns: 1 })
-  const inhabited = random.roll(4) > 0 ? living.inhabit(value, random) : value
-  const frame = encodeRequestFrame(api, version, random.roll(1000), 'fuzz', inhabited as never)
-  return mutate(new Uint8Array(Buffer.concat(frame)), random)
-}
-
-async function attack(broker: BrokerProcess, targets: readonly Target[], random: Dice): Promise<Witness> {
-  const witness = new Witness()
-  const living = new LivingState()
-  /** Frames that may come once more, later. */
-  const earlier: Uint8Array[] = []
-  await witness.makeTopic(broker.port)
-  let client: RawClient | null = null
-  let sent = 0
-  for (; sent < frames; sent++) {
-    if (sent % framesPerCheck === 0) {
-      await witness.check(broker.port)
-      await living.revive(broker.port)
-      const resident = broker.residentBytes
-      if (resident > maxResidentBytes) throw new Error(`the broker has grown to ${Math.round(resident / 1e6)} MB`)
-    }
-    if (client === null || client.isClosed) client = await RawClient.open(broker.port)
-    const isRepetition = earlier.length > 0 && random.roll(10) === 0
-    const frame = isRepetition
-      ? earlier[random.roll(earlier.length)]!
-      : damagedFrame(targets[random.roll(targets.length)]!, living, random)
-    earlier[sent % framesRemembered] = frame
-    client.write(frame)
-    const answer = await client.frame(patienceMs)
-    if (answer === 'silent' || random.roll(10) === 0) {
-      client.close()
-      client = null
-    }
-    if (!broker.isRunning) throw new Error('the broker has died')
-    if (bugs.test(broker.output)) throw new Error('the broker could not serve a request')
-  }
-  await witness.check(broker.port)
-  client?.close()
-  return witness
-}
-
-const directory = mkdtempSync(join(tmpdir(), 'millrace-fuzz-'))
-console.log(`seed ${seed}, ${frames} frames`)
-let broker = await BrokerProcess.start(directory)
-let failure: unknown = null
-try {
-  const targets = await advertisedTargets(broker.port)
-  const witness = await attack(broker, targets, dice(seed))
-  const exit = await broker.stop()
-  if (exit !== 0) throw new Error(`after SIGTERM the broker ended with ${exit}`)
-  broker = await BrokerProcess.start(directory)
-  await witness.check(broker.port)
-} catch (error) {
-  failure = error
-  console.error(error)
-  console.error(`the broker's last lines:\n${broker.output}`)
-}
-broker.kill()
-rmSync(directory, { recursive: true, force: true })
-console.log(failure === null ? `${frames} passed, 0 failed` : `0 passed, 1 failed (repeat with --seed ${seed})`)
-process.exit(failure === null ? 0 : 1)
+console.log(`${passed} passed, ${failed} failed${failed === 0 ? '' : ` (repeat with --seed ${seed})`}`)
+process.exit(failed === 0 ? 0 : 1)
