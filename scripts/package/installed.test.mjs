@@ -1,7 +1,7 @@
 // What a user gets: the tarballs of `npm run package`, installed in an empty folder, do what the READMEs say.
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -183,23 +183,42 @@ test('its types are there for strict projects, however they resolve modules', ()
      // @ts-expect-error there is no such option
      await startBroker({ ports: 1 })`,
   )
+  compile('typed.ts', '--noEmit')
+})
+
+test("a user's program compiles, and runs on the oldest Node that is supported and each major one since", () => {
+  cpSync(join(import.meta.dirname, 'user-program.ts'), join(folder, 'user-program.ts'))
+  compile('user-program.ts', '--outDir', 'compiled')
+  const expected = ['orders 0n', '1501 224252', 'number', '3', 'orders']
+  for (const node of otherNodes()) {
+    const lines = runToSuccess(node, ['compiled/user-program.js'], folder).trim().split('\n')
+    assert.deepEqual(lines, expected, node)
+  }
+})
+
+/** In every way in which strict projects are set up. */
+function compile(file, ...output) {
   const tsc = join(root, 'node_modules', '.bin', 'tsc')
+  const typeRoots = join(root, 'node_modules/@types')
   const strict = [
-    '--noEmit',
     '--strict',
-    '--exactOptionalPropertyTypes',
     '--target',
     'es2022',
     '--typeRoots',
-    join(root, 'node_modules/@types'),
+    typeRoots,
     '--types',
     'node',
     '--lib',
     'es2022',
+    ...output,
   ]
-  runToSuccess(tsc, [...strict, '--module', 'nodenext', 'typed.ts'], folder)
-  runToSuccess(tsc, [...strict, '--module', 'esnext', '--moduleResolution', 'bundler', 'typed.ts'], folder)
-})
+  const resolutions = [
+    ['--module', 'nodenext'],
+    ['--module', 'esnext', '--moduleResolution', 'bundler'],
+  ]
+  for (const exactness of [[], ['--exactOptionalPropertyTypes']])
+    for (const resolution of resolutions) runToSuccess(tsc, [...strict, ...exactness, ...resolution, file], folder)
+}
 
 test('an old Node gets one clear line', (t) => {
   const old = oldNode()
