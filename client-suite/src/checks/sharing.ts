@@ -1,0 +1,155 @@
+// Share groups: records are locked one by one, and are accepted, released, rejected or renewed.
+import { KafkaError, serde, type Acknowledgement, type ShareConsumer, type ShareRecord } from '@millrace/client'
+import { expectEqual, expectSameItems, expectTrue } from '@millrace/interop/checking'
+import { IncrementalAlterConfigs, ShareFetch } from '@millrace/protocol'
+import type { Bench } from '../bench.ts'
+import { section } from '../check.ts'
+import { numbers } from '../reading.ts'
+
+export const { checks, check } = section('sharing', { needs: [{ api: ShareFetch }, { api: IncrementalAlterConfigs }] })
+
+type Reader = ShareConsumer<Uint8Array, string>
+
+/** A topic of `count` records, and a group that begins with the first of them. */
+async function scene(bench: Bench, { count = 50, partitions = 1 } = {}) {
+  const topic = await bench.topic({ partitions })
+  const groupId = bench.name()
+  const kafka = bench.kafka()
+  const admin = bench.use(kafka.admin())
+  await admin.incrementalAlterConfigs([
+    {
+      type: 'GROUP',
+      name: groupId,
+      set: { 'share.auto.offset.reset': 'earliest', 'share.record.lock.duration.ms': 3000 },
+    },
+  ])
+  const producer = bench.use(kafka.producer({ topic, value: serde.string }))
+  await producer.sendAll(numbers(count).map((value, at) => ({ value, partition: at % partitions })))
+  const open = (options: Parameters<typeof kafka.shareConsumer<Uint8Array, string>>[0] | object = {}): Reader =>
+    bench.use(kafka.shareConsumer({ groupId, topics: [topic], fetchMaxWaitMs: 100, ...options, value: serde.string }))
+  return { topic, groupId, open }
+}
+
+async function take(consumer: Reader, count: number, signal: AbortSignal): Promise<ShareRecord<Uint8Array, string>[]> {
+  const records: ShareRecord<Uint8Array, string>[] = []
+  for await (const record of consumer.records({ signal })) {
+    records.push(record)
+    if (records.length === count) return records
+  }
+  throw new Error(`reading ended after ${records.length} of ${count} records`)
+}
+
+const valuesIn = (records: readonly { readonly value: string | null }[]) => records.map(({ value }) => value)
+
+check('every record once, accepted when the next is asked for', async (bench) => {
+  const { open } = await scene(bench)
+  const consumer = open()
+  const records = await take(consumer, 50, bench.signal)
+  expectEqual(valuesIn(records), numbers(50), 'values')
+  consumer.acknowledge(records.at(-1)!)
+  for (const { error } of await consumer.commit()) if (error !== null) throw error
+  await consumer.close()
+  const other = open()
+  const rest: unknown[] = []
+  for await (const record of other.records({ signal: AbortSignal.timeout(1500) })) rest.push(record.value)
+  expectEqual(rest, [], 'values left')
+})
+
+check('members share the records of one partition', async (bench) => {
+  const { open } = await scene(bench, { count: 200 })
+  const members = [open({ maxPollRecords: 10 }), open({ maxPollRecords: 10 })]
+  const done = new AbortController()
+  const seen: (string | null)[][] = [[], []]
+  await Promise.all(
+    members.map((member, at) =>
+      member.run({
+        signal: AbortSignal.any([done.signal, bench.signal]),
+        eachRecord: async ({ value }) => {
+          seen[at]!.push(value)
+          await new Promise((resolve) => setTimeout(resolve, 2))
+          if (seen.flat().length >= 200) done.abort()
+        },
+      }),
+    ),
+  )
+  expectSameItems(seen.flat(), numbers(200), 'values of both')
+  return seen.map(({ length }) => length).join(' and ')
+})
+
+check('released records come again and are counted, rejected ones do not', async (bench) => {
+  const { open } = await scene(bench, { count: 3 })
+  const consumer = open({ shareAcknowledgementMode: 'explicit' })
+  const fates: Record<string, Acknowledgement> = { '0': 'accept', '1': 'release', '2': 'reject' }
+  let handled = 0
+  for await (const record of consumer.records({ signal: bench.signal })) {
+    expectEqual(record.deliveryCount, 1, 'delivery count')
+    consumer.acknowledge(record, fates[record.value!]!)
+    if (++handled === 3) break
+  }
+  for (const { error } of await consumer.commit()) if (error !== null) throw error
+  const [again] = await take(consumer, 1, bench.signal)
+  expectEqual([again!.value, again!.deliveryCount], ['1', 2], 'what came again')
+  consumer.acknowledge(again!, 'accept')
+  await consumer.commit()
+  const rest: unknown[] = []
+  for await (const record of consumer.records({ signal: AbortSignal.timeout(1000) })) rest.push(record.value)
+  expectEqual(rest, [], 'values left')
+})
+
+check('a lock that ends gives the record to others, and the late acknowledgement is refused', async (bench) => {
+  const { open } = await scene(bench, { count: 1 })
+  const slow = open({ shareAcknowledgementMode: 'explicit' })
+  const [record] = await take(slow, 1, bench.signal)
+  const other = open({ shareAcknowledgementMode: 'explicit' })
+  const [again] = await take(other, 1, bench.signal)
+  expectEqual([again!.value, again!.deliveryCount], ['0', 2], 'what the other got')
+  slow.acknowledge(record!, 'accept')
+  const [result] = await slow.commit()
+  expectTrue(result!.error instanceof KafkaError, 'the late acknowledgement was taken')
+  other.acknowledge(again!, 'accept')
+  await other.commit()
+  return result!.error!.message
+})
+
+check(
+  'a renewed lock does not end',
+  async (bench) => {
+    const { open } = await scene(bench, { count: 1 })
+    const slow = open({ shareAcknowledgementMode: 'explicit' })
+    const [record] = await take(slow, 1, bench.signal)
+    const other = open({ shareAcknowledgementMode: 'explicit' })
+    const intruders: unknown[] = []
+    const watching = (async () => {
+      for await (const { value } of other.records({ signal: AbortSignal.timeout(6000) })) intruders.push(value)
+    })()
+    for (let renewals = 0; renewals < 4; renewals++) {
+      await new Promise((resolve) => setTimeout(resolve, 1500))
+      await slow.renew([record!])
+    }
+    slow.acknowledge(record!, 'accept')
+    const [result] = await slow.commit()
+    expectEqual(result!.error, null, 'the acknowledgement')
+    await watching
+    expectEqual(intruders, [], 'what others got meanwhile')
+  },
+  { needs: [{ api: ShareFetch, version: 2 }] },
+)
+
+check('a handler that throws releases its record', async (bench) => {
+  const { open } = await scene(bench, { count: 10 })
+  const consumer = open()
+  const done = new AbortController()
+  const counts = new Map<string, number>()
+  let handled = 0
+  await consumer.run({
+    concurrency: 4,
+    signal: AbortSignal.any([done.signal, bench.signal]),
+    eachRecord: ({ value, deliveryCount }) => {
+      counts.set(value!, deliveryCount)
+      if (value === '5' && deliveryCount < 3) throw new Error('not yet')
+      if (++handled === 10) done.abort()
+    },
+  })
+  expectEqual(counts.get('5'), 3, 'deliveries of the record that was refused')
+  expectEqual(counts.size, 10, 'records')
+})
