@@ -17,6 +17,7 @@ import { InFlight } from './in-flight.ts'
 import type { PendingRequest } from './in-flight.ts'
 import type { ReceiveMemory } from './receive-memory.ts'
 import { VersionRanges } from './version-ranges.ts'
+import { WriteGate } from './write-gate.ts'
 
 /** Longest answer of a broker that has not yet shown to be one: what is no length would announce hundreds of megabytes. */
 const MAX_GREETING_BYTES = 1024 * 1024
@@ -47,27 +48,17 @@ export interface SendOptions {
   readonly passesHeld?: boolean
 }
 
-/** What waits until requests are no longer held back. `request` is null when no answer is expected. */
-interface HeldWrite {
-  readonly buffers: readonly Uint8Array[]
-  readonly onDone: (error: Error | null) => void
-  readonly request: PendingRequest | null
-}
-
 export class BrokerConnection implements AsyncDisposable {
   readonly #connection: TransportConnection
   readonly #receiver: FrameReceiver
   readonly #options: BrokerConnectionOptions
   readonly #inFlight: InFlight
+  readonly #gate: WriteGate
   readonly #closing = Promise.withResolvers<void>()
   #versions = VersionRanges.onlyApiVersions
   #stage: Stage = 'greeting'
   #answered = 0
   #failure: KafkaError | null = null
-  /** Not null while requests are held back. */
-  #held: HeldWrite[] | null = null
-  /** Who holds requests back, and waits for those that went before. */
-  #onDrained: ((error: KafkaError | null) => void) | null = null
   /** Who waits for a bare token: then the next frame is one. */
   #onToken: ((token: Uint8Array | null, error: KafkaError | null) => void) | null = null
 
@@ -75,6 +66,7 @@ export class BrokerConnection implements AsyncDisposable {
     this.#options = options
     this.#connection = options.connection
     this.#inFlight = new InFlight(options.clock, (request) => this.#timedOut(request))
+    this.#gate = new WriteGate(options.connection, this.#inFlight)
     this.#receiver = new FrameReceiver({
       memory: options.memory,
       connection: options.connection,
@@ -173,8 +165,7 @@ export class BrokerConnection implements AsyncDisposable {
         if (error === null) resolve()
         else reject(this.#failure ?? networkFailure(`${this.#name}: the request could not be sent`, error))
       }
-      if (this.#held === null) this.#connection.write(buffers, onDone)
-      else this.#held.push({ buffers, onDone, request: null })
+      this.#gate.write(buffers, onDone)
     })
   }
 
@@ -210,30 +201,12 @@ export class BrokerConnection implements AsyncDisposable {
    * answers, or no time left. @throws KafkaError when the connection ends first.
    */
   holdBack(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.#failure !== null) throw this.#failure
-      this.#held ??= []
-      this.#onDrained = (error) => {
-        this.#onDrained = null
-        if (error === null) resolve()
-        else reject(error)
-      }
-      this.#checkDrained()
-    })
+    return this.#failure === null ? this.#gate.shut() : Promise.reject(this.#failure)
   }
 
   /** Sends what was held back, in its order. */
   sendHeld(): void {
-    const held = this.#held
-    this.#held = null
-    if (held === null) return
-    for (const { buffers, onDone, request } of held) {
-      if (request !== null) {
-        if (request.isExpired) continue
-        request.isHeld = false
-      }
-      this.#connection.write(buffers, onDone)
-    }
+    this.#gate.open()
   }
 
   /** Ends the connection for `error`, with which fails what has no answer. */
@@ -268,7 +241,6 @@ export class BrokerConnection implements AsyncDisposable {
     const correlationId = inFlight.newId()
     const buffers = encodeRequestFrame(api, version, correlationId, clientId, request)
     const timeoutMs = options.timeoutMs ?? requestTimeoutMs
-    const isHeld = this.#held !== null && options.passesHeld !== true
     const pending: PendingRequest = {
       correlationId,
       api,
@@ -279,14 +251,13 @@ export class BrokerConnection implements AsyncDisposable {
       reject,
       wantsFrame,
       isExpired: false,
-      isHeld,
+      isHeld: this.#gate.isShut && options.passesHeld !== true,
     }
     inFlight.add(pending)
     const { observer } = this.#options
     if (observer !== null) observer.requestSent(api, sizeOf(buffers))
     // What fails here fails the connection, which settles all requests.
-    if (isHeld) this.#held!.push({ buffers, onDone: ignore, request: pending })
-    else this.#connection.write(buffers, ignore)
+    this.#gate.write(buffers, ignore, pending)
   }
 
   #received(frame: Frame): void {
@@ -323,7 +294,7 @@ export class BrokerConnection implements AsyncDisposable {
       if (request.wantsFrame) request.resolve(frame as never)
       else this.#decode(request, frame)
     }
-    if (this.#onDrained !== null) this.#checkDrained()
+    this.#gate.requestEnded()
   }
 
   #decode({ api, version, resolve, reject }: PendingRequest, frame: Frame): void {
@@ -348,7 +319,7 @@ export class BrokerConnection implements AsyncDisposable {
     // One that was held back tells nothing of the connection.
     if (this.#options.closeOnTimeout && !request.isHeld)
       this.#fail(networkFailure(`the connection is taken for dead: ${error.message}`, error))
-    else if (this.#onDrained !== null) this.#checkDrained()
+    else this.#gate.requestEnded()
   }
 
   #reject(request: PendingRequest, error: KafkaError): void {
@@ -368,10 +339,6 @@ export class BrokerConnection implements AsyncDisposable {
     })
   }
 
-  #checkDrained(): void {
-    if (this.#inFlight.awaited === 0) this.#onDrained?.(null)
-  }
-
   #facts(): ConnectionFacts {
     return {
       address: this.remoteAddress,
@@ -385,11 +352,8 @@ export class BrokerConnection implements AsyncDisposable {
   #fail(error: KafkaError): void {
     if (this.#failure !== null) return
     this.#failure = error
-    const held = this.#held ?? []
-    this.#held = null
     for (const request of this.#inFlight.takeAll()) if (!request.isExpired) this.#reject(request, error)
-    for (const { request, onDone } of held) if (request === null) onDone(error)
-    this.#onDrained?.(error)
+    this.#gate.fail(error)
     this.#onToken?.(null, error)
     this.#connection.destroy()
   }
