@@ -2,14 +2,16 @@
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { text } from 'node:stream/consumers'
 import { test, type TestContext } from 'node:test'
 import { Kafka, serde } from '@millrace/client'
+import { testCa } from '@millrace/runtime/testing'
 import { startBroker, type RunningBroker, type StartBrokerOptions } from 'millrace'
+import { SecureFront, unusedPort } from './testing/secure-front.ts'
 
 /** Groups that do not wait, as nobody has to be waited for. */
 const quick = {
@@ -132,6 +134,23 @@ test('share-consumer.ts has what was released delivered again, and what was reje
     'resize, delivery 1',
     'upload, delivery 1',
   ])
+})
+
+test('security.ts gets in by TLS and SASL', async (context) => {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-example-'))
+  context.after(() => rmSync(directory, { recursive: true }))
+  const ca = join(directory, 'ca.pem')
+  writeFileSync(ca, testCa)
+  await using front = await SecureFront.start({ username: 'orders', password: 'secret' })
+  front.brokerPort = await unusedPort()
+  const running = await broker(context, {
+    port: front.brokerPort,
+    configs: { 'advertised.listeners': `PLAINTEXT://localhost:${front.port}` },
+  })
+  const outside = { ...running, bootstrapServers: `localhost:${front.port}` }
+  const lines = await linesOf('security.ts', outside, { KAFKA_CA: ca, KAFKA_PASSWORD: 'secret' })
+  assert.deepEqual(lines, ['stored at 0'])
+  assert.ok(front.letIn > 0)
 })
 
 test('exactly-once-database.ts counts every payment once, wherever it is killed', async (context) => {

@@ -6,7 +6,7 @@ const kafka = new Kafka({
   // `true` for a certificate that the system's authorities know.
   ssl: { ca: readFileSync(process.env['KAFKA_CA'] ?? 'ca.pem', 'utf8') },
   sasl: {
-    mechanism: 'SCRAM-SHA-512',
+    mechanism: 'PLAIN',
     username: 'orders',
     password: process.env['KAFKA_PASSWORD'] ?? '',
   },
