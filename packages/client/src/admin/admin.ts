@@ -3,7 +3,7 @@ import type { OptionsInput } from '../config/option.ts'
 import type { ClientContext } from '../client-context.ts'
 import { clientOptions } from '../config/client-options.ts'
 import type { ClientMetric } from '../observe/metrics.ts'
-import { TelemetryPush } from '../observe/telemetry/telemetry-push.ts'
+import { clientInstanceIdOf, TelemetryPush } from '../observe/telemetry/telemetry-push.ts'
 import { aclAdmin, type AclAdmin } from './acls.ts'
 import { clusterAdmin, type ClusterAdmin } from './cluster-admin.ts'
 import { configAdmin, type ConfigAdmin } from './configs.ts'
@@ -94,11 +94,7 @@ export function openAdmin({ cluster, metrics, settings }: ClientContext<typeof a
     ...shareGroupOffsetsAdmin(requests),
     ...topicAdmin(requests),
     ...transactionAdmin(requests),
-    clientInstanceId: async ({ timeoutMs = settings.defaultApiTimeoutMs } = {}) => {
-      if (telemetry === null) throw new Error('clientInstanceId: this client has enableMetricsPush: false')
-      await requests.one('clientInstanceId', { timeoutMs }, ({ signal }) => cluster.metadata.refresh(signal))
-      return telemetry.clientInstanceId(timeoutMs)
-    },
+    clientInstanceId: ({ timeoutMs = settings.defaultApiTimeoutMs } = {}) => clientInstanceIdOf(telemetry, timeoutMs),
     metrics: () => metrics.all(),
     close,
     [Symbol.asyncDispose]: close,

@@ -78,6 +78,8 @@ export interface Consumer<K, V> extends AsyncDisposable, AsyncIterable<ConsumerR
   /** Has the group assign anew. */
   enforceRebalance(reason?: string): void
   metrics(): readonly ClientMetric[]
+  /** The id that the cluster gave this client for its metrics (KIP-714). @throws Error with `enableMetricsPush: false`, and when the cluster collects none. */
+  clientInstanceId(options?: { readonly timeoutMs?: number }): Promise<string>
   /** Finishes what is being handled, commits (with `enableAutoCommit`) and leaves the group. Loops end. */
   close(options?: CloseOptions): Promise<void>
 }

@@ -1,6 +1,7 @@
 /** A consumer, as the application sees it. */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { ClientMetric } from '../observe/metrics.ts'
+import { clientInstanceIdOf } from '../observe/telemetry/telemetry-push.ts'
 import type { GroupMetadata } from '../producer/producer.ts'
 import type { ConsumerRecord, TopicPartition, TopicPartitionOffset } from '../record.ts'
 import { closeConsumer, endSubscription, type CloseOptions } from './close-consumer.ts'
@@ -216,6 +217,12 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
 
   metrics(): readonly ClientMetric[] {
     return this.#options.metrics()
+  }
+
+  clientInstanceId({
+    timeoutMs = this.#core.settings.defaultApiTimeoutMs,
+  }: { readonly timeoutMs?: number } = {}): Promise<string> {
+    return clientInstanceIdOf(this.#core.telemetry, timeoutMs)
   }
 
   close(options: CloseOptions = {}): Promise<void> {

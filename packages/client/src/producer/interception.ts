@@ -58,16 +58,16 @@ export class TracedReceiver implements Receiver {
   /** The record to be sent instead, which carries its trace. Slots come in order. */
   trace(tracing: Tracing, record: AnyRecord, topic: string, logger: Logger): AnyRecord {
     const added: [string, string][] = []
+    const slot = this.#ended.push(null) - 1
     try {
       const { partition } = record
       const subject = partition === undefined ? { topic } : { topic, partition }
-      this.#ended.push(tracing.sending(subject, (name, value) => added.push([name, value])))
+      this.#ended[slot] = tracing.sending(subject, (name, value) => added.push([name, value]))
       if (added.length === 0) return record
       const own = record.headers === undefined ? [] : headerFields(record.headers)
       const headers = own.map(({ key, value }): [string, string | Uint8Array | null] => [key, value])
       return { ...record, headers: [...headers, ...added] }
     } catch (error) {
-      if (this.#ended.length === 0) this.#ended.push(null)
       logger.warn('tracing has failed on sending a record', { error })
       return record
     }

@@ -4,7 +4,7 @@ import type { Logger } from '@millrace/runtime'
 import type { ClientContext } from '../client-context.ts'
 import { abortable } from '../cluster/connections.ts'
 import type { ClientMetric } from '../observe/metrics.ts'
-import { TelemetryPush } from '../observe/telemetry/telemetry-push.ts'
+import { clientInstanceIdOf, TelemetryPush } from '../observe/telemetry/telemetry-push.ts'
 import type { RecordMetadata, TopicPartitionOffset } from '../record.ts'
 import { Accumulator } from './accumulator.ts'
 import { ArraySend, ForgottenSend, SingleSend, type Receiver } from './acknowledgement.ts'
@@ -217,6 +217,12 @@ export class KafkaProducer implements Producer<AnyRecord> {
 
   metrics(): readonly ClientMetric[] {
     return this.#context.metrics.all()
+  }
+
+  clientInstanceId({
+    timeoutMs = this.#context.settings.defaultApiTimeoutMs,
+  }: { readonly timeoutMs?: number } = {}): Promise<string> {
+    return clientInstanceIdOf(this.#telemetry, timeoutMs)
   }
 
   close(options: { readonly timeoutMs?: number } = {}): Promise<void> {

@@ -52,6 +52,8 @@ export interface Producer<R> extends AsyncDisposable {
 
   /** Under Kafka's names: group `producer-metrics` and others. */
   metrics(): readonly ClientMetric[]
+  /** The id that the cluster gave this client for its metrics (KIP-714). @throws Error with `enableMetricsPush: false`, and when the cluster collects none. */
+  clientInstanceId(options?: { readonly timeoutMs?: number }): Promise<string>
   /** Sends what waits, up to `timeoutMs` (default: as long as it takes within deliveryTimeoutMs), and ends. What is left fails. */
   close(options?: { readonly timeoutMs?: number }): Promise<void>
 }

@@ -1,6 +1,8 @@
 import type { ClientContext } from '../client-context.ts'
 import type { ReadOptions } from '../consumer/consumer.ts'
 import type { ClientMetric } from '../observe/metrics.ts'
+import { clientInstanceIdOf, TelemetryPush } from '../observe/telemetry/telemetry-push.ts'
+import { tracedHandler } from '../observe/traced-handler.ts'
 import { AcquiredRecord } from './acquired-records.ts'
 import { HeartMembership } from './heart-membership.ts'
 import type { shareConsumerOptions } from './options.ts'
@@ -26,6 +28,7 @@ export function openShareConsumer<K, V>(context: ClientContext<typeof shareConsu
 class OpenShareConsumer<K, V> implements ShareConsumer<K, V> {
   readonly #context: ClientContext<typeof shareConsumerOptions>
   readonly #reading: ShareReading<K, V>
+  readonly #telemetry: TelemetryPush | null
   /** Handed out by a loop, and not all acknowledged for sure: what the next request for records accepts, or insists on. */
   #handed: readonly AcquiredRecord<K, V>[] = []
   #isBeingRead = false
@@ -34,7 +37,12 @@ class OpenShareConsumer<K, V> implements ShareConsumer<K, V> {
 
   constructor(context: ClientContext<typeof shareConsumerOptions>) {
     this.#context = context
-    const { cluster, settings, heartbeats } = context
+    const { cluster, settings, heartbeats, metrics } = context
+    const labels = {
+      group_id: settings.groupId,
+      ...(settings.clientRack === '' ? {} : { client_rack: settings.clientRack }),
+    }
+    this.#telemetry = settings.enableMetricsPush ? new TelemetryPush({ cluster, metrics, labels }) : null
     this.#reading = new ShareReading({
       cluster,
       settings,
@@ -100,6 +108,7 @@ class OpenShareConsumer<K, V> implements ShareConsumer<K, V> {
     const { settings, world } = this.#context
     this.#runner = new ShareRunner({
       ...options,
+      eachRecord: tracedHandler(options.eachRecord, settings),
       reading: this.#reading,
       clock: world.clock,
       maxPollRecords: settings.maxPollRecords,
@@ -134,6 +143,12 @@ class OpenShareConsumer<K, V> implements ShareConsumer<K, V> {
     return this.#context.metrics.all()
   }
 
+  clientInstanceId({
+    timeoutMs = this.#context.settings.defaultApiTimeoutMs,
+  }: { readonly timeoutMs?: number } = {}): Promise<string> {
+    return clientInstanceIdOf(this.#telemetry, timeoutMs)
+  }
+
   close({ timeoutMs = defaultCloseTimeoutMs }: { readonly timeoutMs?: number } = {}): Promise<void> {
     return (this.#closing ??= this.#close(timeoutMs))
   }
@@ -156,6 +171,7 @@ class OpenShareConsumer<K, V> implements ShareConsumer<K, V> {
       await this.#reading.close(deadline.signal)
     } finally {
       timer.cancel()
+      await this.#telemetry?.[Symbol.asyncDispose]()
       await cluster[Symbol.asyncDispose]()
     }
   }

@@ -76,6 +76,8 @@ export interface ShareConsumer<K, V> extends AsyncDisposable, AsyncIterable<Shar
   readonly acquisitionLockTimeoutMs: number | null
 
   metrics(): readonly ClientMetric[]
+  /** The id that the cluster gave this client for its metrics (KIP-714). @throws Error with `enableMetricsPush: false`, and when the cluster collects none. */
+  clientInstanceId(options?: { readonly timeoutMs?: number }): Promise<string>
   /** Sends the acknowledgements, releases every record that is not acknowledged, and leaves the group. Loops end. */
   close(options?: { readonly timeoutMs?: number }): Promise<void>
 }

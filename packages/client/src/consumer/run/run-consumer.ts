@@ -15,6 +15,8 @@ import {
   text,
 } from '../../config/option.ts'
 import { settingsFrom } from '../../config/settings.ts'
+import { tracedHandler } from '../../observe/traced-handler.ts'
+import type { Tracing } from '../../observe/tracing.ts'
 import type { ConsumerRecord, TopicPartition } from '../../record.ts'
 import type { Consumer } from '../consumer.ts'
 import { RecordOrigin, type Deserializers } from '../records/record-origin.ts'
@@ -40,6 +42,7 @@ export interface RunHost<K, V> {
     readonly maxPollIntervalMs: number
     readonly enableAutoCommit: boolean | null
     readonly logger: Logger
+    readonly tracing: Tracing | null
   }
   readonly deserializers: Deserializers<K, V>
   /** Null when partitions are assigned by hand, and there is no subscription to widen. */
@@ -120,6 +123,7 @@ export async function runConsumer<K, V>(host: RunHost<K, V>, options: RunOptions
   const needed = [...retryTopics, ...(deadLetter === null ? [] : [deadLetter.topic])]
   if (needed.length > 0)
     await ensureTopics(needed, { cluster, signal: until(signal, cluster), shape: () => shapeOfSources(host, signal) })
+  const traced = { ...options, eachRecord: tracedHandler(options.eachRecord, settings) }
   await using sink = new FailureSink(host.openProducer)
   using waitingKeys =
     keepsOrder && groupId !== null
@@ -138,7 +142,7 @@ export async function runConsumer<K, V>(host: RunHost<K, V>, options: RunOptions
     clock,
     concurrency,
     maxPollIntervalMs,
-    handle: handlerFor(host, options, { retryTopics, waitingKeys }),
+    handle: handlerFor(host, traced, { retryTopics, waitingKeys }),
     intake: intakeFor(options, retryTopics),
     failureRule: new RunFailures({
       retry,

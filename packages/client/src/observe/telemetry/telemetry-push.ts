@@ -52,9 +52,12 @@ export class TelemetryPush implements AsyncDisposable {
     })
   }
 
-  /** The id that the cluster gave this client (22 characters). @throws Error when it gives none, or not in time. */
+  /** The id that the cluster gave this client (22 characters). @throws KafkaError when it gives none, or not in time. */
   async clientInstanceId(timeoutMs: number): Promise<string> {
-    const { clock } = this.#options.cluster.world
+    const { metadata, world } = this.#options.cluster
+    const { clock } = world
+    // Telemetry begins with the first metadata. That there are none is told by the time-out.
+    if (this.#loop === null) metadata.refreshSoon()
     using _awake = clock.holdProcess()
     const late = Promise.withResolvers<never>()
     const timer = clock.after(timeoutMs, () =>
@@ -206,4 +209,10 @@ function pauseAfter(code: number, intervalMs: number): number {
       return 0
   }
   throw new KafkaError(code)
+}
+
+/** What `clientInstanceId` of a client does; `telemetry` is null in clients with `enableMetricsPush: false`. */
+export async function clientInstanceIdOf(telemetry: TelemetryPush | null, timeoutMs: number): Promise<string> {
+  if (telemetry === null) throw new Error('clientInstanceId: this client has enableMetricsPush: false')
+  return await telemetry.clientInstanceId(timeoutMs)
 }
