@@ -12,6 +12,7 @@ import type { ConsumerSettings } from './options.ts'
 import type { Assignment } from './positions/assignment.ts'
 import type { PartitionSource } from './reading/partition-source.ts'
 import type { RebalanceListener } from './rebalance-listener.ts'
+import type { RecordReader } from './record-source.ts'
 
 export interface RebalancesOptions<K, V> {
   readonly cluster: Cluster
@@ -81,9 +82,8 @@ export class Rebalances<K, V> implements MembershipOwner {
 
   async assigned(partitions: readonly TopicPartition[]): Promise<void> {
     if (partitions.length === 0) return
-    const { source, assignment, add, listener, onReadable } = this.#options
-    await this.#outOfHands([], false)
-    await source.withGateClosed(async () => {
+    const { assignment, add, listener, onReadable } = this.#options
+    await this.#whenOutOfHands([], 'assigned', async () => {
       add(partitions)
       await this.#call(() => listener()?.onAssigned?.(partitions))
       this.#publish('assigned', partitions)
@@ -105,13 +105,12 @@ export class Rebalances<K, V> implements MembershipOwner {
 
   async #giveUp(partitions: readonly TopicPartition[], event: 'revoked' | 'lost' | 'dismissed'): Promise<void> {
     if (partitions.length === 0) return
-    const { source, assignment, automaticCommits, commits, settings, listener } = this.#options
+    const { assignment, automaticCommits, commits, settings, listener } = this.#options
     for (const partition of partitions) {
       const found = assignment.get(partition)
       if (found !== undefined) found.isWithheld = true
     }
-    await this.#outOfHands(partitions, event === 'lost')
-    await source.withGateClosed(async () => {
+    await this.#whenOutOfHands(partitions, event, async () => {
       const timeoutMs = Math.min(
         settings.maxPollIntervalMs,
         settings.defaultApiTimeoutMs,
@@ -133,13 +132,29 @@ export class Rebalances<K, V> implements MembershipOwner {
     })
   }
 
+  /**
+   * Does `work` while nothing is given out. A loop is given nothing from now on: when it lets go of what it has, it asks for the next at once. Handlers of
+   * other partitions go on until then.
+   */
+  async #whenOutOfHands(partitions: readonly TopicPartition[], event: Event | 'dismissed', work: () => Promise<void>) {
+    const { source } = this.#options
+    if (isLoop(source.reader)) {
+      await source.withGateClosed(async () => {
+        await this.#outOfHands(partitions, event === 'lost')
+        await work()
+      })
+      return
+    }
+    await this.#outOfHands(partitions, event === 'lost')
+    await source.withGateClosed(work)
+  }
+
   /** Resolves when the application has nothing of them any more; a loop, when it has nothing at all. At the latest after maxPollIntervalMs. */
   async #outOfHands(partitions: readonly TopicPartition[], isLost: boolean): Promise<void> {
     const { source, cluster, settings } = this.#options
     const { reader } = source
     if (reader === null) return
-    const isLoop = reader.succeeded !== undefined
-    if (partitions.length === 0 && !isLoop) return
+    if (partitions.length === 0 && !isLoop(reader)) return
     // A loop that was left does not ask for more.
     if (this.#patience !== null && source.isLeft) return
     const { promise: timeout, resolve } = Promise.withResolvers<void>()
@@ -148,7 +163,7 @@ export class Rebalances<K, V> implements MembershipOwner {
       timer?.cancel()
       const patience = this.#patience
       if (patience !== null && source.isLeft) resolve()
-      const patienceMs = isLoop ? patience?.loopMs : patience?.handlerMs
+      const patienceMs = isLoop(reader) ? patience?.loopMs : patience?.handlerMs
       timer = cluster.world.clock.after(patienceMs ?? settings.maxPollIntervalMs, resolve)
     }
     limit()
@@ -178,4 +193,8 @@ export class Rebalances<K, V> implements MembershipOwner {
     const { clientId } = cluster.settings
     channels.rebalance.publish({ clientId, groupId: settings.groupId, event, partitions })
   }
+}
+
+function isLoop(reader: RecordReader | null): boolean {
+  return reader?.succeeded !== undefined
 }
