@@ -14,11 +14,11 @@ import type { HeartEvent } from '../heartbeats/heart.ts'
 import type { MemberEnvironment, ProtocolMember } from '../member-environment.ts'
 import { Nudge } from '../nudge.ts'
 import { without } from '../partition-names.ts'
-import { CONSUMER_PROTOCOL_TYPE, decodeAssignment, encodeSubscription } from './consumer-protocol-codec.ts'
+import { CONSUMER_PROTOCOL_TYPE, decodeAssignment } from './consumer-protocol-codec.ts'
 import { GroupTopics } from './group-topics.ts'
 import { checkProtocol, groupError, joinGroup, syncGroup, type JoinOptions } from './join-group.ts'
 import { leadGroup } from './lead-group.ts'
-import { offeredAssignors, type OfferedAssignors } from './offered-assignors.ts'
+import { chosenAssignor, offeredAssignors, offeredProtocols, type OfferedAssignors } from './offered-assignors.ts'
 
 const NO_GENERATION = -1
 const NO_MEMBER = ''
@@ -157,26 +157,19 @@ export class ClassicMember implements ProtocolMember {
   }
 
   async #rejoin(signal: AbortSignal): Promise<void> {
-    const { topics, heart, settings, metrics } = this.#environment
+    const { groupId, topics, heart, settings, metrics } = this.#environment
     await topics.refresh(signal)
     await this.#prepare(signal)
     const reason = this.#rejoinReason ?? ''
     this.#rejoinReason = null
     this.#joinedTopics = topics.names
     const options = this.#joinOptions(signal)
-    const subscription = {
+    const protocols = offeredProtocols(this.#offered, {
       topics: this.#joinedTopics,
       ownedPartitions: this.#owned,
       generationId: this.#generationId,
       rackId: settings.clientRack === '' ? null : settings.clientRack,
-    }
-    const protocols = this.#offered.assignors.map((assignor) => ({
-      name: assignor.name,
-      metadata: encodeSubscription({
-        ...subscription,
-        userData: assignor.userData?.(new Set(this.#joinedTopics)) ?? null,
-      }),
-    }))
+    })
     heart.stop()
     metrics.rebalanceBegins()
     const joined = await metrics.join(joinGroup(options, { memberId: this.#memberId, protocols, reason }))
@@ -191,7 +184,7 @@ export class ClassicMember implements ProtocolMember {
       heartbeatIntervalMs: settings.heartbeatIntervalMs,
       sessionTimeoutMs: settings.sessionTimeoutMs,
     })
-    const assignor = this.#assignorNamed(joined.protocolName ?? '')
+    const assignor = chosenAssignor(this.#offered, joined.protocolName, groupId)
     const assignment = await this.#sync(joined, assignor, options)
     metrics.rebalanceEnds()
     await this.#complete(assignment, assignor)
@@ -321,16 +314,6 @@ export class ClassicMember implements ProtocolMember {
   #wantToJoin(reason: string): void {
     this.#rejoinReason = reason
     this.#wanting.nudge()
-  }
-
-  #assignorNamed(name: string): Assignor {
-    const assignor = this.#offered.assignors.find((one) => one.name === name)
-    if (assignor !== undefined) return assignor
-    const offered = this.#offered.assignors.map((one) => one.name).join(', ')
-    throw new KafkaError(
-      ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
-      `group ${this.#environment.groupId}: the coordinator chose the assignor ${name}; offered were ${offered}`,
-    )
   }
 
   #joinOptions(signal: AbortSignal): JoinOptions {

@@ -4,6 +4,7 @@
  * AbstractMembershipManager and ConsumerMembershipManager.
  */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
+import type { Timer } from '@millrace/runtime'
 import { backoffMs } from '../../cluster/backoff.ts'
 import type { GroupMetadata } from '../../producer/producer.ts'
 import type { TopicPartition } from '../../record.ts'
@@ -39,6 +40,7 @@ export class ConsumerMember implements ProtocolMember {
   #isFenced = false
   #isStale = false
   #failures = 0
+  #lookingAgain: Timer | null = null
 
   constructor(environment: MemberEnvironment) {
     this.#environment = environment
@@ -112,6 +114,7 @@ export class ConsumerMember implements ProtocolMember {
     const { heart, owner, settings } = this.#environment
     this.#stopping.abort(new Error('the member leaves'))
     await this.#running
+    this.#lookingAgain?.cancel()
     this.#watch[Symbol.dispose]()
     this.#names[Symbol.dispose]()
     const owned = this.#owned
@@ -164,6 +167,11 @@ export class ConsumerMember implements ProtocolMember {
     const { owner, metrics } = this.#environment
     metrics.rebalanceBegins()
     if (!(await this.#learnNames(target, signal))) return
+    // A member no more: what it has is lost, not to be given up.
+    if (this.#isFenced) {
+      this.#changing.nudge()
+      return
+    }
     const wanted: OwnedPartition[] = []
     let isComplete = true
     for (const { topicId, partitions } of target) {
@@ -184,12 +192,17 @@ export class ConsumerMember implements ProtocolMember {
     }
     const added = difference(wanted, this.#owned)
     this.#owned = wanted
-    if (isComplete) this.#target = null
-    else this.#lookAgain(signal)
-    this.#tellOwned()
-    if (added.length > 0 || isComplete) await owner.assigned(plain(added))
-    metrics.rebalanceEnds()
-    if (this.#isFenced || this.#target !== null) this.#changing.nudge()
+    if (isComplete) {
+      this.#target = null
+      this.#failures = 0
+    } else this.#lookAgain()
+    const isNews = isComplete || taken.length > 0 || added.length > 0
+    if (isNews) {
+      this.#tellOwned()
+      await owner.assigned(plain(added))
+    }
+    if (isComplete) metrics.rebalanceEnds()
+    if (this.#isFenced || (this.#target !== null && this.#target !== target)) this.#changing.nudge()
   }
 
   /** False when the cluster cannot be asked now: tried again after a pause. */
@@ -197,24 +210,25 @@ export class ConsumerMember implements ProtocolMember {
     const ids = new Set([...target, ...this.#owned].map(({ topicId }) => topicId))
     try {
       await this.#names.learn([...ids], signal)
-      this.#failures = 0
       return true
     } catch (error) {
       if (signal.aborted || !(error instanceof KafkaError) || !error.retriable) throw error
-      this.#lookAgain(signal)
+      this.#lookAgain()
       return false
     }
   }
 
-  #lookAgain(signal: AbortSignal): void {
+  /** The names of some topics are not known yet. */
+  #lookAgain(): void {
+    if (this.#lookingAgain !== null) return
     const { cluster, settings } = this.#environment
     const { clock, random } = cluster.world
     const { retryBackoffMs, retryBackoffMaxMs } = settings
     const pauseMs = backoffMs(++this.#failures, { initialMs: retryBackoffMs, maxMs: retryBackoffMaxMs, random })
-    clock.sleep(pauseMs, signal).then(
-      () => this.#changing.nudge(),
-      () => {},
-    )
+    this.#lookingAgain = clock.after(pauseMs, () => {
+      this.#lookingAgain = null
+      this.#changing.nudge()
+    })
   }
 
   async #lose(tell: (partitions: readonly TopicPartition[]) => Promise<void>): Promise<void> {
