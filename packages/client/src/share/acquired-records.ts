@@ -1,5 +1,5 @@
 /** From an answer to ShareFetch to records: those among the bytes that were acquired, each with its delivery count. */
-import { ErrorCode, FetchedBatches, KafkaError, type FetchedBatch } from '@millrace/protocol'
+import { ErrorCode, FetchedBatches, KafkaError, type CodecWorker, type FetchedBatch } from '@millrace/protocol'
 import { FetchedRecord } from '../consumer/records/fetched-record.ts'
 import type { RecordOrigin } from '../consumer/records/record-origin.ts'
 import { AcknowledgeType } from './acknowledgement-batches.ts'
@@ -51,6 +51,8 @@ export interface AcquiredInput<K, V> {
   readonly bytes: Uint8Array
   readonly ranges: readonly AcquiredRange[]
   readonly checkCrcs: boolean
+  /** Unpacks what is large. */
+  readonly codecs: CodecWorker
 }
 
 export interface Acquired<K, V> {
@@ -62,8 +64,8 @@ export interface Acquired<K, V> {
 }
 
 /** @throws KafkaError UNKNOWN_SERVER_ERROR for ranges that contradict themselves. */
-export function acquiredRecords<K, V>(input: AcquiredInput<K, V>): Acquired<K, V> {
-  const { origin, acquisition, lockedUntilMs, bytes, checkCrcs } = input
+export async function acquiredRecords<K, V>(input: AcquiredInput<K, V>): Promise<Acquired<K, V>> {
+  const { origin, acquisition, lockedUntilMs, bytes, checkCrcs, codecs } = input
   const ranges = checkedRanges(input)
   const records: AcquiredRecord<K, V>[] = []
   const errors: KafkaError[] = []
@@ -85,7 +87,8 @@ export function acquiredRecords<K, V>(input: AcquiredInput<K, V>): Acquired<K, V
     try {
       batch = batches.next()
       if (batch === null) break
-      batch.open()
+      if (batch.isLarge) await batch.openWith(codecs)
+      else batch.open()
       for (let at = batch.first; at >= 0; at = batch.after(at)) {
         const offset = batch.offsetOf(at)
         const deliveryCount = left.get(offset)

@@ -14,6 +14,7 @@ import type {
   ShareRecord,
   ShareRunOptions,
 } from './share-consumer.ts'
+import { ShareMetrics } from './share-metrics.ts'
 import { ShareReading, type AcquiredBatch } from './share-reading.ts'
 import { ShareRunner } from './share-runner.ts'
 
@@ -46,6 +47,7 @@ class OpenShareConsumer<K, V> implements ShareConsumer<K, V> {
     this.#reading = new ShareReading({
       cluster,
       settings,
+      metrics: new ShareMetrics(metrics),
       openMembership: (owner) => new HeartMembership({ cluster, settings, owner, heartbeats }),
     })
     if (settings.topics !== null) this.#reading.subscribe(settings.topics)

@@ -47,7 +47,9 @@ export interface ShareLeaderOwner {
   readonly demand: number
   /** Whether this broker may be fetched from now. */
   mayFetch(leader: ShareLeader): boolean
-  fetched(fetched: Fetched): void
+  /** Resolves, with the number of records, when they are ready. Never rejects. */
+  fetched(fetched: Fetched): Promise<number>
+  answered(answer: { readonly sizeBytes: number; readonly recordsCount: number; readonly latencyMs: number }): void
   fetchEnded(leader: ShareLeader): void
   settled(acquisition: Acquisition, set: AcknowledgementSet, error: KafkaError | null): void
   troubled(error: Error): void
@@ -199,6 +201,8 @@ export class ShareLeader {
     const sent = this.#session.isNew ? new Map<string, Pending>() : this.#takePending()
     const wanted = this.#wanted
     const { added, removed } = this.#session.changes(wanted)
+    const { clock } = cluster.world
+    const sentAtMs = clock.monotonicMs()
     const acquireMode = settings.shareAcquireMode === 'record_limit' ? 1 : 0
     try {
       const answer = await cluster.send(
@@ -231,7 +235,8 @@ export class ShareLeader {
           timeoutMs: settings.requestTimeoutMs + settings.fetchMaxWaitMs,
         },
       )
-      this.#fetchAnswered(answer, sent, wanted)
+      const latencyMs = clock.monotonicMs() - sentAtMs
+      await this.#fetchAnswered(answer, { sent, wanted, latencyMs })
     } catch (error) {
       this.#requestFailed(error, sent)
     } finally {
@@ -239,7 +244,14 @@ export class ShareLeader {
     }
   }
 
-  #fetchAnswered(answer: FetchAnswer, sent: Map<string, Pending>, wanted: ReadonlyMap<string, TopicIdPartition>): void {
+  async #fetchAnswered(
+    answer: FetchAnswer,
+    {
+      sent,
+      wanted,
+      latencyMs,
+    }: { sent: Map<string, Pending>; wanted: ReadonlyMap<string, TopicIdPartition>; latencyMs: number },
+  ): Promise<void> {
     const isSession = this.#session.answered(answer.errorCode, wanted)
     if (answer.errorCode !== ErrorCode.NONE) {
       this.#refused(answer.errorCode, answer.errorMessage, sent, isSession)
@@ -247,6 +259,8 @@ export class ShareLeader {
     }
     const { owner } = this.#options
     if (answer.acquisitionLockTimeoutMs > 0) this.#lockTimeoutMs = answer.acquisitionLockTimeoutMs
+    let sizeBytes = 0
+    let recordsCount = 0
     for (const { topicId, partitions } of answer.responses) {
       const topic = this.#nameOf(topicId, sent)
       for (const partition of partitions) {
@@ -260,7 +274,8 @@ export class ShareLeader {
         if (errorCode !== ErrorCode.NONE) {
           this.#partitionFailed(topicId, partition, partition.errorMessage, answer.nodeEndpoints)
         } else if (acquiredRecords.length > 0 && topic !== null) {
-          owner.fetched({
+          sizeBytes += records?.length ?? 0
+          recordsCount += await owner.fetched({
             acquisition: {
               nodeId: this.nodeId,
               sessionLife: this.#session.life,
@@ -276,6 +291,7 @@ export class ShareLeader {
       }
     }
     this.#settleAll(sent, unanswered())
+    owner.answered({ sizeBytes, recordsCount, latencyMs })
   }
 
   /** `epoch` null: the session goes on. */

@@ -4,7 +4,7 @@
  *
  * Records are fetched when somebody waits for them, not ahead: a lock runs from the moment a record is acquired.
  */
-import { ErrorCode, KafkaError } from '@millrace/protocol'
+import { CodecWorker, ErrorCode, KafkaError } from '@millrace/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { TopicInterest } from '../cluster/metadata.ts'
 import { RecordOrigin } from '../consumer/records/record-origin.ts'
@@ -14,11 +14,13 @@ import { AcquiredRecord, acquiredRecords, type Acquisition } from './acquired-re
 import type { ShareConsumerSettings } from './options.ts'
 import type { Acknowledgement, AcknowledgementResult, ShareBatch } from './share-consumer.ts'
 import { keyOf, ShareLeader, type Fetched, type ShareLeaderOwner } from './share-leader.ts'
+import type { ShareMetrics } from './share-metrics.ts'
 import type { ShareMembership, ShareMembershipOwner, TopicIdPartition } from './share-membership.ts'
 
 export interface ShareReadingOptions {
   readonly cluster: Cluster
   readonly settings: ShareConsumerSettings
+  readonly metrics: ShareMetrics
   readonly openMembership: (owner: ShareMembershipOwner) => ShareMembership
 }
 
@@ -49,6 +51,7 @@ export class ShareReading<K, V> implements ShareLeaderOwner, ShareMembershipOwne
   readonly #membership: ShareMembership
   readonly #interest: TopicInterest
   readonly #metadataChanges: Disposable
+  readonly #codecs: CodecWorker
   readonly #leaders = new Map<number, ShareLeader>()
   readonly #origins = new Map<string, RecordOrigin<K, V>>()
   /** Acquired, and not handed out; oldest first. */
@@ -69,6 +72,8 @@ export class ShareReading<K, V> implements ShareLeaderOwner, ShareMembershipOwne
   constructor(options: ShareReadingOptions) {
     this.#options = options
     const { metadata } = options.cluster
+    const { logger } = options.settings
+    this.#codecs = new CodecWorker({ onTrouble: (error) => logger.warn('the codec thread has ended', { error }) })
     this.#interest = metadata.watch()
     this.#metadataChanges = metadata.onChange(() => this.#distribute())
     this.#membership = options.openMembership(this)
@@ -195,6 +200,7 @@ export class ShareReading<K, V> implements ShareLeaderOwner, ShareMembershipOwne
       this.#options.settings.logger.warn(`could not leave the share group: ${(error as Error).message}`)
     } finally {
       await this.#membership[Symbol.asyncDispose]()
+      await this.#codecs[Symbol.asyncDispose]()
     }
   }
 
@@ -233,6 +239,10 @@ export class ShareReading<K, V> implements ShareLeaderOwner, ShareMembershipOwne
     return this.#turn === leader
   }
 
+  answered(answer: Parameters<ShareMetrics['fetched']>[0]): void {
+    this.#options.metrics.fetched(answer)
+  }
+
   fetchEnded(leader: ShareLeader): void {
     if (this.#turn !== leader) return
     this.#turn = null
@@ -240,13 +250,15 @@ export class ShareReading<K, V> implements ShareLeaderOwner, ShareMembershipOwne
     for (const other of this.#leaders.values()) if (other !== leader) other.wake()
   }
 
-  fetched({ acquisition, bytes, ranges, lockTimeoutMs }: Fetched): void {
+  /** Never rejects. Returns how many records came. */
+  async fetched({ acquisition, bytes, ranges, lockTimeoutMs }: Fetched): Promise<number> {
     const { cluster, settings } = this.#options
     this.#lockTimeoutMs = lockTimeoutMs
     const lockedUntilMs = cluster.world.clock.monotonicMs() + lockTimeoutMs
     try {
       const origin = this.#originOf(acquisition)
-      const { records, others, errors } = acquiredRecords({
+      const { records, others, errors } = await acquiredRecords({
+        codecs: this.#codecs,
         origin,
         acquisition,
         lockedUntilMs,
@@ -256,17 +268,20 @@ export class ShareReading<K, V> implements ShareLeaderOwner, ShareMembershipOwne
       })
       if (others.size > 0) this.#acknowledge(acquisition, others)
       for (const error of errors) this.troubled(error)
-      if (records.length === 0) return
+      if (records.length === 0 || this.#isClosed) return 0
       this.#ready.push(records)
       this.#demand = 0
       this.#wake()
+      return records.length
     } catch (error) {
       this.failed(error as Error)
+      return 0
     }
   }
 
   settled(acquisition: Acquisition, set: AcknowledgementSet, error: KafkaError | null): void {
     this.#open.delete(set)
+    this.#options.metrics.acknowledged(set.types.size, error === null)
     const { onAcknowledged, logger } = this.#options.settings
     if (error !== null) logger.warn(`acknowledgements were not stored: ${error.message}`)
     if (onAcknowledged === null) return
