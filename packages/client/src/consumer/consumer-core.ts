@@ -38,7 +38,7 @@ export interface ConsumerCoreOptions<K, V> {
 export class ConsumerCore<K, V> {
   readonly settings: ConsumerSettings
   readonly cluster: Cluster
-  readonly assignment = new Assignment<K, V>()
+  readonly assignment: Assignment<K, V>
   readonly source: PartitionSource<K, V>
   readonly finder: PositionFinder<K, V>
   readonly fetcher: Fetcher<K, V>
@@ -77,7 +77,12 @@ export class ConsumerCore<K, V> {
     this.cluster = cluster
     this.subscription = topics
     this.listener = settings.onRebalance
-    this.#metrics = new ConsumerMetrics(metrics, this.assignment, settings.isolationLevel)
+    const counts = new ConsumerMetrics<K, V>(metrics, settings.isolationLevel)
+    this.#metrics = counts
+    this.assignment = new Assignment(
+      (partition) => counts.assigned(partition),
+      (partition) => counts.unassigned(partition),
+    )
     this.#codecs = new CodecWorker({ onTrouble: (error) => logger.warn('the codec thread has ended', { error }) })
     const interceptors = new Interceptors(settings.interceptors, logger)
     const onError = (error: Error, about: AssignedPartition<K, V> | null): void => this.source.tell(error, about)

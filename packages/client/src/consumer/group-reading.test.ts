@@ -245,3 +245,42 @@ test('closing does not wait for a loop that was left before the group took the p
   await consumer.close({ timeoutMs: 20_000 })
   assert.ok(performance.now() - begun < 10_000)
 })
+
+test('the position is known in onAssigned, and partitions may be paused there', async (context) => {
+  const { kafka, admin, append } = await consuming(context, { configs })
+  await admin.createTopics([{ name: 'orders', numPartitions: 2 }])
+  await append(partition(0), ['a', 'b'])
+  await append(partition(1), ['x'])
+  const positions: bigint[] = []
+  const consumer: Consumer<Uint8Array, string> = kafka.consumer({
+    groupId: 'g',
+    value: serde.string,
+    offsetReset: 'earliest',
+    topics: ['orders'],
+    onRebalance: {
+      async onAssigned() {
+        positions.push(await consumer.position(partition(0)))
+        consumer.pause([partition(0)])
+      },
+    },
+  })
+  await using _closing = consumer
+  for await (const { value } of consumer) {
+    assert.equal(value, 'x')
+    break
+  }
+  assert.deepEqual(positions, [0n])
+})
+
+test('closing does not wait for a broker that is gone', async (context) => {
+  const { kafka, admin, broker, append } = await consuming(context, { configs })
+  await admin.createTopics([{ name: 'orders' }])
+  await append(partition(0), ['a'])
+  const consumer = kafka.consumer({ groupId: 'g', topics: ['orders'], offsetReset: 'earliest' })
+  for await (const _ of consumer) break
+  await admin.close()
+  await broker.close()
+  const startMs = performance.now()
+  await consumer.close({ timeoutMs: 300 })
+  assert.ok(performance.now() - startMs < 5_000, 'the time-out counts')
+})

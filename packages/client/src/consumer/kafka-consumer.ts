@@ -80,9 +80,11 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
   }
 
   subscription(): readonly string[] {
-    if (this.#core.subscription === null) return []
-    if (this.#core.membership !== null) return this.#core.membership.subscribedTopics
-    return this.#core.subscription instanceof RegExp ? [] : this.#core.subscription
+    const { subscription, membership, assignment } = this.#core
+    if (subscription === null) return []
+    if (!(subscription instanceof RegExp)) return membership?.subscribedTopics ?? subscription
+    // A pattern that the coordinator matches is known here by what has come of it.
+    return [...new Set([...(membership?.subscribedTopics ?? []), ...assignment.topics()])].toSorted()
   }
 
   assignment(): readonly TopicPartition[] {

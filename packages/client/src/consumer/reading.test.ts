@@ -337,3 +337,133 @@ test('commits of assigned partitions are kept by the group, and read again', asy
   await using consumer = kafka.consumer({ groupId: 'g' })
   assert.deepEqual(await consumer.committed([p0]), [{ ...p0, offset: 2n, leaderEpoch: 0 }])
 })
+
+test('interceptors see what is read and committed, in order; one that throws is passed over', async (context) => {
+  const { kafka, admin, append } = await consuming(context)
+  await admin.createTopics([{ name: 'orders' }])
+  await append(p0, ['a', 'b', 'c', 'd'])
+  const committed: bigint[] = []
+  await using consumer = kafka.consumer({
+    groupId: 'g',
+    value: serde.string,
+    offsetReset: 'earliest',
+    enableAutoCommit: false,
+    interceptors: [
+      {
+        onConsume() {
+          throw new Error('never mind')
+        },
+      },
+      {
+        onConsume: (records) => records.filter(({ offset }) => offset !== 1n),
+        onCommit: (offsets) => void committed.push(...offsets.map(({ offset }) => offset)),
+      },
+    ],
+  })
+  consumer.assign([p0])
+  const seen: (string | null)[] = []
+  for await (const record of consumer) {
+    seen.push(record.value)
+    if (record.offset === 3n) {
+      await consumer.commit(record)
+      break
+    }
+  }
+  assert.deepEqual(seen, ['a', 'c', 'd'])
+  assert.deepEqual(committed, [4n])
+})
+
+test('what has been handled is committed from time to time, without the record in hand', async (context) => {
+  const { kafka, admin, append } = await consuming(context)
+  await admin.createTopics([{ name: 'orders' }])
+  await append(p0, ['a', 'b', 'c'])
+  const committed = Promise.withResolvers<bigint>()
+  await using consumer = kafka.consumer({
+    groupId: 'g',
+    offsetReset: 'earliest',
+    autoCommitIntervalMs: 20,
+    interceptors: [{ onCommit: ([first]) => void (first!.offset > 0n && committed.resolve(first!.offset)) }],
+  })
+  consumer.assign([p0])
+  for await (const { offset } of consumer) {
+    if (offset < 2n) continue
+    assert.equal(await committed.promise, 2n)
+    break
+  }
+})
+
+test('lag is known for each partition, and forgotten with it', async (context) => {
+  const { kafka, admin, append } = await consuming(context)
+  await admin.createTopics([{ name: 'orders', numPartitions: 2 }])
+  await append(p0, ['a', 'b', 'c'])
+  await using consumer = kafka.consumer({ offsetReset: 'earliest' })
+  consumer.assign([p0])
+  const lags = () =>
+    consumer
+      .metrics()
+      .filter(({ name }) => name === 'records-lag')
+      .map(({ tags, value }) => [tags['topic'], tags['partition'], value])
+  assert.equal(consumer.currentLag(p0), null)
+  for await (const batch of consumer.batches()) {
+    assert.equal(batch.lag, 0n)
+    assert.equal(consumer.currentLag(p0), 0n)
+    break
+  }
+  assert.deepEqual(lags(), [['orders', '0', 0]])
+  consumer.assign([{ topic: 'orders', partition: 1 }])
+  assert.deepEqual(
+    lags().map(([topic, partition]) => [topic, partition]),
+    [['orders', '1']],
+  )
+})
+
+test('steps asked for at once are taken one after the other', async (context) => {
+  const { kafka, admin, append } = await consuming(context)
+  await admin.createTopics([{ name: 'orders' }])
+  await append(p0, ['a', 'b', 'c'])
+  await using consumer = kafka.consumer({ value: serde.string, offsetReset: 'earliest' })
+  consumer.assign([p0])
+  const loop = consumer[Symbol.asyncIterator]()
+  const steps = await Promise.all([loop.next(), loop.next(), loop.next()])
+  assert.deepEqual(
+    steps.map(({ value }) => (value as { value: string }).value),
+    ['a', 'b', 'c'],
+  )
+  await loop.return!()
+  assert.deepEqual(await loop.next(), { value: undefined, done: true })
+})
+
+test('a loop that is left while it waits takes no records with it', async (context) => {
+  const { kafka, admin, append } = await consuming(context)
+  await admin.createTopics([{ name: 'orders' }])
+  await using consumer = kafka.consumer({ value: serde.string, offsetReset: 'earliest' })
+  consumer.assign([p0])
+  const loop = consumer[Symbol.asyncIterator]()
+  const waiting = loop.next()
+  await loop.return!()
+  await append(p0, ['a'])
+  assert.deepEqual(await waiting, { value: undefined, done: true })
+  for await (const { value } of consumer) {
+    assert.equal(value, 'a')
+    break
+  }
+})
+
+test('wrong use is told at once', async (context) => {
+  const { kafka } = await consuming(context)
+  await using consumer = kafka.consumer()
+  assert.throws(() => consumer.subscribe(['orders']), /subscribe needs a groupId/)
+  assert.throws(() => consumer.assign([{ topic: 'orders' } as never]), /assign expects a list/)
+  assert.throws(() => consumer.commitAsync(), /commit needs a groupId/)
+  assert.throws(() => consumer.pause([p0]), /is not assigned/)
+  await assert.rejects(consumer.commit(), /commit needs a groupId/)
+  await assert.rejects(consumer.committed([p0]), /committed needs a groupId/)
+  await assert.rejects(consumer.seek(-1n), /cannot seek to offset -1/)
+  await assert.rejects(consumer[Symbol.asyncIterator]().next(), /nothing to read/)
+  assert.throws(() => kafka.consumer({ topics: ['orders'] }), /topics need a groupId/)
+  assert.throws(() => kafka.consumer({ enableAutoCommit: true }), /enableAutoCommit needs a groupId/)
+  await using member = kafka.consumer({ groupId: 'g', enableAutoCommit: false })
+  assert.throws(() => member.subscribe([]), /a list of topics that is not empty/)
+  await assert.rejects(member.commit([{ ...p0, offset: 1 as never }]), /bigint offset/)
+  await assert.rejects(member.commit([{ ...p0, offset: -1n }]), /offsets begin at 0/)
+})

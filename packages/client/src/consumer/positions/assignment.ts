@@ -3,10 +3,20 @@ import type { TopicPartition } from '../../record.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 
 export class Assignment<K, V> implements Iterable<AssignedPartition<K, V>> {
+  readonly #onAdded: (partition: AssignedPartition<K, V>) => void
+  readonly #onRemoved: (partition: AssignedPartition<K, V>) => void
   readonly #byTopic = new Map<string, Map<number, AssignedPartition<K, V>>>()
   #list: AssignedPartition<K, V>[] = []
   /** Where the search for records begins. */
   #turn = 0
+
+  constructor(
+    onAdded: (partition: AssignedPartition<K, V>) => void = ignore,
+    onRemoved: (partition: AssignedPartition<K, V>) => void = ignore,
+  ) {
+    this.#onAdded = onAdded
+    this.#onRemoved = onRemoved
+  }
 
   get size(): number {
     return this.#list.length
@@ -28,6 +38,7 @@ export class Assignment<K, V> implements Iterable<AssignedPartition<K, V>> {
     if (ofTopic === undefined) this.#byTopic.set(partition.topic, new Map([[partition.partition, partition]]))
     else ofTopic.set(partition.partition, partition)
     this.#list.push(partition)
+    this.#onAdded(partition)
   }
 
   remove(partition: AssignedPartition<K, V>): void {
@@ -37,6 +48,7 @@ export class Assignment<K, V> implements Iterable<AssignedPartition<K, V>> {
     ofTopic.delete(partition.partition)
     if (ofTopic.size === 0) this.#byTopic.delete(partition.topic)
     this.#list = this.#list.filter((one) => one !== partition)
+    this.#onRemoved(partition)
   }
 
   topics(): string[] {
@@ -64,3 +76,5 @@ export class Assignment<K, V> implements Iterable<AssignedPartition<K, V>> {
     return this.#list[Symbol.iterator]()
   }
 }
+
+function ignore(): void {}

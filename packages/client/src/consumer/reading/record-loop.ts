@@ -22,15 +22,9 @@ export class RecordLoop<K, V> implements AsyncIterableIterator<ConsumerRecord<K,
   }
 
   next(): Promise<IteratorResult<ConsumerRecord<K, V>, undefined>> {
-    const index = this.#index + 1
-    if (index < this.#records.length && !this.#reader.isInterrupted && this.#pending === null) {
-      this.#index = index
-      this.#reader.begin(index, index)
-      this.#polled()
-      return Promise.resolve({ value: this.#records[index]!, done: false })
-    }
+    if (this.#pending === null && this.#hasNext) return Promise.resolve(this.#take())
     // Steps asked for at once are taken one after the other.
-    const step = this.#pending === null ? this.#step() : this.#pending.then(noop, noop).then(() => this.next())
+    const step = this.#pending === null ? this.#step() : this.#pending.then(noop, noop).then(() => this.#step())
     this.#pending = step
     const settled = (): void => {
       if (this.#pending === step) this.#pending = null
@@ -50,7 +44,19 @@ export class RecordLoop<K, V> implements AsyncIterableIterator<ConsumerRecord<K,
     return this
   }
 
+  get #hasNext(): boolean {
+    return this.#index + 1 < this.#records.length && !this.#reader.isInterrupted
+  }
+
+  #take(): IteratorResult<ConsumerRecord<K, V>, undefined> {
+    const index = ++this.#index
+    this.#reader.begin(index, index)
+    this.#polled()
+    return { value: this.#records[index]!, done: false }
+  }
+
   async #step(): Promise<IteratorResult<ConsumerRecord<K, V>, undefined>> {
+    if (this.#hasNext) return this.#take()
     this.#records = noRecords
     this.#index = -1
     if (this.#isDone) return { value: undefined, done: true }
@@ -66,9 +72,7 @@ export class RecordLoop<K, V> implements AsyncIterableIterator<ConsumerRecord<K,
       return { value: undefined, done: true }
     }
     this.#records = batch.records
-    this.#index = 0
-    this.#reader.begin(0, 0)
-    return { value: batch.records[0]!, done: false }
+    return this.#take()
   }
 }
 
