@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { connect, type AddressInfo } from 'node:net'
 import { test, type TestContext } from 'node:test'
+import { createServer } from 'node:tls'
 import { FindCoordinator, Heartbeat, SaslAuthenticate, SaslHandshake } from '@millrace/protocol'
+import { testCa, testServerCertificate, testServerKey } from '@millrace/runtime/testing'
 import { ClientContexts } from '../../client-context.ts'
 import { clientOptions, type KafkaOptions } from '../../config/client-options.ts'
 import type { Tracing } from '../../observe/tracing.ts'
@@ -29,12 +32,15 @@ function beatingHeart(context: TestContext, options: KafkaOptions): Heart {
   return heart
 }
 
-async function coordinator(context: TestContext, scripts: readonly Script[]): Promise<ScriptedBroker> {
+/** `port`: where it says that it is, when that is not where it listens. */
+async function coordinator(context: TestContext, scripts: readonly Script[], port?: number): Promise<ScriptedBroker> {
   const broker: ScriptedBroker = await ScriptedBroker.start([
     answers(
       FindCoordinator,
       () => ({
-        coordinators: [{ key: 'g', nodeId: 1, host: '127.0.0.1', port: broker.port, errorCode: 0, errorMessage: null }],
+        coordinators: [
+          { key: 'g', nodeId: 1, host: '127.0.0.1', port: port ?? broker.port, errorCode: 0, errorMessage: null },
+        ],
       }),
       4,
     ),
@@ -91,5 +97,28 @@ test('settings that cannot be handed over, as what makes spans, keep no heart fr
   ])
   const tracing = { sending: () => null, handling: () => null } as unknown as Tracing
   beatingHeart(context, { brokers: broker.address, tracing })
+  await beaten.promise
+})
+
+test('a heart in its thread speaks TLS, and trusts whom it is told to', async (context) => {
+  const beaten = Promise.withResolvers<void>()
+  const scripts = [
+    answers(Heartbeat, () => {
+      beaten.resolve()
+      return { errorCode: 0 }
+    }),
+  ]
+  const door = createServer({ key: testServerKey, cert: testServerCertificate }, (socket) => {
+    const inner = connect(broker.port, '127.0.0.1')
+    for (const one of [socket, inner]) one.on('error', () => one.destroy())
+    socket.pipe(inner).pipe(socket)
+  })
+  await new Promise<void>((resolve) => {
+    door.listen(0, '127.0.0.1', resolve)
+  })
+  context.after(() => door.close())
+  const { port } = door.address() as AddressInfo
+  const broker = await coordinator(context, scripts, port)
+  beatingHeart(context, { brokers: `127.0.0.1:${port}`, ssl: { ca: testCa, serverName: 'localhost' } })
   await beaten.promise
 })
