@@ -7,6 +7,7 @@ import { BufferPool, type Clock, type Random } from '@millrace/runtime'
 import type { Receiver } from './acknowledgement.ts'
 import { ProducerBatch, type BatchWatcher, type PackingOptions, type SettledListener } from './producer-batch.ts'
 import type { PartitionQueue } from './partition-queue.ts'
+import type { PartitionLoads } from './sticky-partition.ts'
 import { TopicQueues } from './topic-queues.ts'
 
 /** Smallest first buffer of a batch: most are small, and memory of many partitions adds up. */
@@ -47,6 +48,8 @@ export class Accumulator {
   onBegun: (queue: PartitionQueue) => void = () => {}
   /** A batch is full: it can be sent. */
   onFilled: () => void = () => {}
+  /** How long queues of a topic are, for the partitioner; null: not to be used. */
+  loadsOf: (topic: TopicQueues) => PartitionLoads | null = () => null
   /** Memory has become free. */
   onFreed: () => void = () => {}
 
@@ -84,7 +87,10 @@ export class Accumulator {
 
   topic(name: string): TopicQueues {
     let topic = this.topics.get(name)
-    if (topic === undefined) this.topics.set(name, (topic = new TopicQueues(name, this.#options)))
+    if (topic === undefined) {
+      topic = new TopicQueues(name, { ...this.#options, loadsOf: (own) => this.loadsOf(own) })
+      this.topics.set(name, topic)
+    }
     return topic
   }
 

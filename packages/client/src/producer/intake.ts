@@ -3,6 +3,7 @@
  * served: in the line of its topic while that is not known, in the line for memory while that is full. So records of one partition keep the
  * order of the calls. Nobody waits longer than maxBlockMs.
  */
+import { setMaxListeners } from 'node:events'
 import {
   BATCH_HEADER_SIZE,
   ErrorCode,
@@ -288,6 +289,8 @@ export class Intake implements Disposable {
     this.#hold ??= this.#cluster.holdProcess()
     const { signal } = send
     if (signal === undefined) return
+    // Many may wait with one signal, which is no leak.
+    setMaxListeners(0, signal)
     const onAbort = (): void => this.#refuseWaiting(send, signal.reason as Error)
     signal.addEventListener('abort', onAbort, { once: true })
     send.onLeft = () => signal.removeEventListener('abort', onAbort)

@@ -45,24 +45,33 @@ export class Interceptors {
   }
 }
 
+export interface TraceOptions {
+  readonly tracing: Tracing
+  readonly topic: string
+  readonly logger: Logger
+}
+
 /** Tells a tracing system, then the receiver. */
 export class TracedReceiver implements Receiver {
   readonly wantsMetadata = true
   readonly #inner: Receiver
-  readonly #ended: (SendEnded | null)[] = []
+  /** By slot. */
+  readonly #ended = new Map<number, SendEnded>()
 
   constructor(inner: Receiver) {
     this.#inner = inner
   }
 
-  /** The record to be sent instead, which carries its trace. Slots come in order. */
-  trace(tracing: Tracing, record: AnyRecord, topic: string, logger: Logger): AnyRecord {
-    const added: [string, string][] = []
-    const slot = this.#ended.push(null) - 1
+  /** The record to be sent instead, which carries its trace. Tracing that throws is logged and passed over. */
+  trace(slot: number, record: AnyRecord, { tracing, topic, logger }: TraceOptions): AnyRecord {
     try {
+      const added: [string, string][] = []
       const { partition } = record
       const subject = partition === undefined ? { topic } : { topic, partition }
-      this.#ended[slot] = tracing.sending(subject, (name, value) => added.push([name, value]))
+      this.#ended.set(
+        slot,
+        tracing.sending(subject, (name, value) => added.push([name, value])),
+      )
       if (added.length === 0) return record
       const own = record.headers === undefined ? [] : headerFields(record.headers)
       const headers = own.map(({ key, value }): [string, string | Uint8Array | null] => [key, value])
@@ -74,12 +83,12 @@ export class TracedReceiver implements Receiver {
   }
 
   delivered(slot: number, metadata: RecordMetadata): void {
-    this.#ended[slot]?.(metadata, null)
+    this.#ended.get(slot)?.(metadata, null)
     this.#inner.delivered(slot, metadata)
   }
 
   failed(slot: number, error: Error): void {
-    this.#ended[slot]?.(null, error)
+    this.#ended.get(slot)?.(null, error)
     this.#inner.failed(slot, error)
   }
 }

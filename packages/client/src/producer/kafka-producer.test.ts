@@ -2,7 +2,7 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { TestBroker, type TestBrokerOptions } from '@millrace/broker/testing'
-import { ErrorCode, type KafkaError } from '@millrace/protocol'
+import { DeleteTopics, ErrorCode, type KafkaError } from '@millrace/protocol'
 import { Kafka } from '../kafka.ts'
 import { serde } from '../serde/serdes.ts'
 import { committedValues } from './testing/committed-values.ts'
@@ -126,4 +126,44 @@ test('a record above maxRequestSize is refused before it is sent', async () => {
   await using producer = world.kafka.producer({ maxRequestSize: 1000 })
   await assert.rejects(producer.send({ topic: 't', value: 'x'.repeat(1001) }), /more than maxRequestSize \(1000\)/)
   await producer.send({ topic: 't', value: 'x'.repeat(500) })
+})
+
+test('a topic that was deleted and made anew takes records again', async () => {
+  await using world = await start()
+  await using producer = world.kafka.producer({ topic: 't', lingerMs: 0 })
+  await producer.sendAll(['a', 'b'].map((value) => ({ value })))
+  const client = await world.broker.connect()
+  await client.ask(DeleteTopics, 5, { topicNames: ['t'], timeoutMs: 5000 })
+  client.close()
+  await world.broker.createTopic('t')
+  const written = await producer.send({ value: 'c' })
+  assert.equal(written.offset, 0n)
+  assert.equal((await producer.send({ value: 'd' })).offset, 1n)
+  assert.deepEqual(await committedValues(world.broker, 't'), ['c', 'd'])
+})
+
+test('a topic that is missing is made by the broker, if it does that; else sends fail in time and say what to do', async () => {
+  await using world = await start({}, { configs: { 'auto.create.topics.enable': true } })
+  await using creating = world.kafka.producer()
+  assert.equal((await creating.send({ topic: 'new', value: 'v' })).offset, 0n)
+  await using careful = world.kafka.producer({ allowAutoCreateTopics: false, maxBlockMs: 700 })
+  const [missing, there] = await Promise.allSettled([
+    careful.send({ topic: 'missing', value: 'v' }),
+    careful.send({ topic: 'new', value: 'v' }),
+  ])
+  assert.match(String((missing as PromiseRejectedResult).reason), /the brokers do not know it; create it first/)
+  assert.equal(there.status, 'fulfilled')
+  await assert.rejects(careful.send({ topic: 'no such/name', value: 'v' }), /the name is not allowed/)
+})
+
+test('partitionsFor tells leaders and replicas', async () => {
+  await using world = await start({ t: 2 })
+  await using producer = world.kafka.producer()
+  assert.deepEqual(
+    (await producer.partitionsFor('t')).map(({ partition, leaderId, replicas }) => [partition, leaderId, replicas]),
+    [
+      [0, 1, [1]],
+      [1, 1, [1]],
+    ],
+  )
 })

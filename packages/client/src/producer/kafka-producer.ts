@@ -5,12 +5,13 @@ import type { ClientContext } from '../client-context.ts'
 import { abortable } from '../cluster/connections.ts'
 import type { ClientMetric } from '../observe/metrics.ts'
 import { clientInstanceIdOf, TelemetryPush } from '../observe/telemetry/telemetry-push.ts'
+import type { Tracing } from '../observe/tracing.ts'
 import type { RecordMetadata, TopicPartitionOffset } from '../record.ts'
 import { Accumulator } from './accumulator.ts'
 import { ArraySend, ForgottenSend, SingleSend, type Receiver } from './acknowledgement.ts'
 import { producerConfiguration, type ProducerConfiguration } from './configuration.ts'
 import { Intake } from './intake.ts'
-import { Interceptors, TracedReceiver } from './interception.ts'
+import { Interceptors, TracedReceiver, type TraceOptions } from './interception.ts'
 import type { producerOptions } from './options.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import type { ProducerBatch } from './producer-batch.ts'
@@ -99,6 +100,7 @@ export class KafkaProducer implements Producer<AnyRecord> {
       this.#transactions?.touched(queue)
       this.#sender.wake()
     }
+    accumulator.loadsOf = (topic) => this.#sender.loadsOf(topic)
     accumulator.onFilled = () => this.#sender.wake()
     accumulator.onFreed = () => this.#intake.serveMemoryLine()
     this.#transactionTurns = new Turns(world.clock)
@@ -110,7 +112,7 @@ export class KafkaProducer implements Producer<AnyRecord> {
   send(record: AnyRecord, options?: SendOptions): Promise<RecordMetadata> {
     const receiver = new SingleSend()
     this.#submit(record, receiver, options?.signal)
-    return receiver.promise
+    return this.#handledByCommit(receiver.promise)
   }
 
   sendAll(records: readonly AnyRecord[], options?: SendOptions): Promise<readonly RecordMetadata[]> {
@@ -118,7 +120,7 @@ export class KafkaProducer implements Producer<AnyRecord> {
     const refusal = this.#whyNot()
     if (refusal !== null) {
       for (let slot = 0; slot < records.length; slot++) receiver.failed(slot, refusal)
-      return receiver.promise
+      return this.#handledByCommit(receiver.promise)
     }
     let sent = records
     let told: Receiver = receiver
@@ -126,12 +128,11 @@ export class KafkaProducer implements Producer<AnyRecord> {
     const { tracing } = this.#configuration
     if (tracing !== null) {
       const traced = new TracedReceiver(receiver)
-      sent = sent.map((record) => traced.trace(tracing, record, this.#topicOf(record), this.#logger))
+      sent = sent.map((record, slot) => traced.trace(slot, record, this.#traceOptions(tracing, record)))
       told = traced
     }
     this.#intake.submitAll({ records: sent, receiver: told, signal: options?.signal })
-    if (this.#transactions !== null) receiver.promise.catch(ignore)
-    return receiver.promise
+    return this.#handledByCommit(receiver.promise)
   }
 
   sendAndForget(record: AnyRecord): void {
@@ -245,12 +246,16 @@ export class KafkaProducer implements Producer<AnyRecord> {
     let told = receiver
     if (tracing !== null) {
       const traced = new TracedReceiver(receiver)
-      sent = traced.trace(tracing, sent, this.#topicOf(sent), this.#logger)
+      sent = traced.trace(0, sent, this.#traceOptions(tracing, sent))
       told = traced
     }
     this.#intake.submit(sent, told, signal)
-    // In a transaction the commit fails with it; whoever sends without awaiting need not handle it twice.
-    if (this.#transactions !== null && receiver instanceof SingleSend) receiver.promise.catch(ignore)
+  }
+
+  /** In a transaction the commit fails with a record, so whoever sends without awaiting need not handle that twice. */
+  #handledByCommit<T>(promise: Promise<T>): Promise<T> {
+    if (this.#transactions?.isOpen === true) promise.catch(ignore)
+    return promise
   }
 
   /** Why nothing can be sent now; null when it can. */
@@ -263,6 +268,10 @@ export class KafkaProducer implements Producer<AnyRecord> {
     } catch (error) {
       return error as Error
     }
+  }
+
+  #traceOptions(tracing: Tracing, record: AnyRecord): TraceOptions {
+    return { tracing, topic: this.#topicOf(record), logger: this.#logger }
   }
 
   #topicOf(record: AnyRecord): string {

@@ -18,7 +18,7 @@ function topicOf(
     name: 't',
     partitionsCount,
     availablePartitions: available,
-    sticky: new StickyPartition({ random, batchSize: 1000 }),
+    sticky: new StickyPartition({ random, batchSize: 1000, loads: () => null }),
     queuedBytes: (partition) => queued[partition] ?? 0,
   }
 }

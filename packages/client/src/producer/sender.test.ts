@@ -1,9 +1,10 @@
 /** What the producer makes of a leader's answers, and of none. */
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
-import { ErrorCode, InitProducerId, KafkaError } from '@millrace/protocol'
+import { ErrorCode, InitProducerId, KafkaError, readRecords } from '@millrace/protocol'
 import { Kafka } from '../kafka.ts'
 import { answers } from '../testing/scripted-broker.ts'
+import { realWorld } from '../world.ts'
 import type { ProducerOptions } from './options.ts'
 import type { Unserialized } from './open-producer.ts'
 import { ScriptedLeader, type LeaderOptions } from './testing/scripted-leader.ts'
@@ -336,4 +337,76 @@ test('records to a partition that does not exist fail in time, and hold up no ot
   )
   await failed
   assert.equal((await world.producer.send({ value: 'v', partition: 1 })).partition, 1)
+})
+
+test('a leader that names its successor sends the batch there without delay (KIP-951)', async () => {
+  await using next = await ScriptedLeader.start()
+  const endpoint = { nodeId: 2, host: '127.0.0.1', port: next.broker.port, rack: null }
+  await using world = await start(
+    {
+      answer: () => ({
+        errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER,
+        currentLeader: { leaderId: 2, leaderEpoch: 6 },
+      }),
+      around: { nodeEndpoints: [endpoint] },
+    },
+    { retryBackoffMs: 5_000, retryBackoffMaxMs: 5_000 },
+  )
+  const { clock } = realWorld()
+  const startedAtMs = clock.monotonicMs()
+  await world.producer.send({ value: 'v' })
+  assert.ok(clock.monotonicMs() - startedAtMs < 4_000)
+  assert.deepEqual([world.leader.seen.length, next.seen.length], [1, 1])
+})
+
+test('records that linger wait for others, and a full batch waits for nobody', async () => {
+  await using world = await start({}, { lingerMs: 20, batchSize: 400 })
+  await world.producer.partitionsFor('t')
+  const slow = world.producer.send({ value: 'a' })
+  await new Promise((resolve) => setImmediate(resolve))
+  const slower = world.producer.send({ value: 'b' })
+  await Promise.all([slow, slower])
+  assert.deepEqual(world.leader.seen[0]!.values, ['a', 'b'])
+
+  await using patient = await start({}, { lingerMs: 50_000, deliveryTimeoutMs: 90_000, batchSize: 400 })
+  const values = ['x'.repeat(200), 'y'.repeat(200)]
+  await patient.producer.send({ value: values[0]! + values[1]! })
+  assert.equal(patient.leader.seen.length, 1)
+})
+
+test('batch size 0 sends each record in a batch of its own', async () => {
+  await using world = await start({}, { batchSize: 0 })
+  await world.producer.sendAll(['a', 'b', 'c'].map((value) => ({ value })))
+  assert.deepEqual(
+    world.leader.seen.map(({ values }) => values),
+    [['a'], ['b'], ['c']],
+  )
+})
+
+test('tracing sees each record go out and end, and its headers go along', async () => {
+  const ended: string[] = []
+  let count = 0
+  await using world = await start(
+    {},
+    {
+      tracing: {
+        sending: ({ topic }, addHeader) => {
+          const id = ++count
+          if (id === 2) throw new Error('bug')
+          addHeader('traceparent', `00-${id}`)
+          return (metadata, error) => ended.push(`${topic} ${id} ${metadata?.offset} ${error === null}`)
+        },
+        handling: (_record, _groupId, handler) => handler(),
+      },
+    },
+  )
+  const records = [{ value: 'a', headers: { own: 'x' } }, { value: 'b' }, { value: 'c' }]
+  await world.producer.sendAll(records)
+  assert.deepEqual(ended, ['t 1 0 true', 't 3 2 true'])
+  assert.deepEqual(
+    [...readRecords(world.leader.requests[0]!.topicData[0]!.partitionData[0]!.records!, 0)].map(({ headers }) =>
+      headers.map(({ key, value }) => `${key}=${Buffer.from(value!).toString()}`),
+    ),
+    [['own=x', 'traceparent=00-1'], [], ['traceparent=00-3']],
+  )
 })

@@ -28,6 +28,8 @@ import { matchAnswer, produceRequest, produceVersion, type PartitionAnswer } fro
 import { expired, type ProducerBatch } from './producer-batch.ts'
 import type { ProducerIdentity } from './producer-identity.ts'
 import type { ProducerMetrics } from './producer-metrics.ts'
+import type { PartitionLoads } from './sticky-partition.ts'
+import type { TopicQueues } from './topic-queues.ts'
 import { refusal, refusedRecords } from './refusal.ts'
 
 const LANE = 'requests'
@@ -95,7 +97,6 @@ export class Sender implements AsyncDisposable {
   readonly #onChange: Disposable
   /** Keeps order without sequence numbers: a partition has one request on its way. */
   readonly #isOrderedByWaiting: boolean
-  readonly #observesLoads: boolean
   #codecs: CodecWorker | null = null
   #isPassDue = false
   #timer: Timer | null = null
@@ -110,7 +111,6 @@ export class Sender implements AsyncDisposable {
     this.#options = options
     const { configuration, cluster, identity } = options
     this.#isOrderedByWaiting = identity === null && configuration.maxInFlightRequestsPerConnection === 1
-    this.#observesLoads = configuration.partitioner === 'default' && configuration.partitionerAdaptivePartitioningEnable
     this.#onChange = cluster.metadata.onChange(() => this.wake())
   }
 
@@ -208,7 +208,6 @@ export class Sender implements AsyncDisposable {
         link.isReady = true
       else dueMs = Math.min(dueMs, lingersUntilMs)
     }
-    if (this.#observesLoads) this.#observeLoads(nowMs)
     return dueMs
   }
 
@@ -507,29 +506,24 @@ export class Sender implements AsyncDisposable {
     }
   }
 
-  /** Lets records without key go rather where queues are short (KIP-794). */
-  #observeLoads(nowMs: number): void {
-    const { accumulator, configuration } = this.#options
-    const { partitionerAvailabilityTimeoutMs: availabilityTimeoutMs } = configuration
-    for (const topic of accumulator.topics.values()) {
-      const { partitionsCount, queues, sticky } = topic
-      if (partitionsCount < 2) continue
-      if (queues.length < partitionsCount || queues.includes(undefined)) {
-        sticky.forgetLoads()
-        continue
-      }
-      const partitions: number[] = []
-      const lengths: number[] = []
-      for (let partition = 0; partition < partitionsCount; partition++) {
-        const link = this.#links.get(topic.leaderOf(partition))
-        if (topic.leaderOf(partition) < 0) continue
-        const stalledMs = link?.stalledSinceMs === null || link === undefined ? 0 : nowMs - link.stalledSinceMs
-        if (availabilityTimeoutMs > 0 && stalledMs > availabilityTimeoutMs) continue
-        partitions.push(partition)
-        lengths.push(queues[partition]!.waitingCount)
-      }
-      sticky.loads(partitions, lengths, partitionsCount)
+  /** How long queues of the topic are where brokers keep up (KIP-794); null before every partition has one. */
+  loadsOf({ partitionsCount, queues, leaderOf }: TopicQueues): PartitionLoads | null {
+    const { partitionerAvailabilityTimeoutMs: timeoutMs, partitionerAdaptivePartitioningEnable } =
+      this.#options.configuration
+    if (!partitionerAdaptivePartitioningEnable || queues.length < partitionsCount || queues.includes(undefined))
+      return null
+    const nowMs = this.#nowMs()
+    const partitions: number[] = []
+    const queueLengths: number[] = []
+    for (let partition = 0; partition < partitionsCount; partition++) {
+      const leaderId = leaderOf(partition)
+      if (leaderId < 0) continue
+      const stalledSinceMs = this.#links.get(leaderId)?.stalledSinceMs ?? null
+      if (timeoutMs > 0 && stalledSinceMs !== null && nowMs - stalledSinceMs > timeoutMs) continue
+      partitions.push(partition)
+      queueLengths.push(queues[partition]!.waitingCount)
     }
+    return { partitions, queueLengths }
   }
 
   #link(nodeId: number): BrokerLink {

@@ -1,9 +1,10 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { simulation } from '@millrace/runtime/testing'
-import { StickyPartition } from './sticky-partition.ts'
+import { StickyPartition, type PartitionLoads } from './sticky-partition.ts'
 
-const sticky = () => new StickyPartition({ random: simulation(7).random, batchSize: 1000 })
+const sticky = (loads: () => PartitionLoads | null = () => null) =>
+  new StickyPartition({ random: simulation(7).random, batchSize: 1000, loads })
 const all = [0, 1, 2, 3]
 
 test('stays with a partition until a batch is produced, then draws again', () => {
@@ -48,8 +49,7 @@ test('partitions without leader are not drawn, unless none has one', () => {
 })
 
 test('shorter queues are drawn in proportion', () => {
-  const partition = sticky()
-  partition.loads([0, 1, 2], [0, 3, 1], 3)
+  const partition = sticky(() => ({ partitions: [0, 1, 2], queueLengths: [0, 3, 1] }))
   const drawn = [0, 0, 0]
   const rounds = 8000
   for (let round = 0; round < rounds; round++) {
@@ -63,14 +63,14 @@ test('shorter queues are drawn in proportion', () => {
 })
 
 test('a partition whose broker does not keep up is not drawn', () => {
-  const partition = sticky()
-  partition.loads([0, 2], [1, 1], 3)
+  let loads: PartitionLoads | null = { partitions: [0, 2], queueLengths: [1, 1] }
+  const partition = sticky(() => loads)
   for (let round = 0; round < 50; round++) {
     const next = partition.current(3, [0, 1, 2])
     assert.notEqual(next, 1)
     partition.produced(next, 1000, true)
   }
-  partition.forgetLoads()
+  loads = null
   const seen = new Set<number>()
   for (let round = 0; round < 50; round++) {
     const next = partition.current(3, [0, 1, 2])

@@ -11,15 +11,21 @@ export interface StickyPartitionOptions {
   readonly random: Random
   /** Bytes after which to change. */
   readonly batchSize: number
+  /** Asked before drawing: how long queues are now. Null: not known, or not to be used. */
+  readonly loads: () => PartitionLoads | null
+}
+
+export interface PartitionLoads {
+  /** Those to choose from: the others have no leader, or one that does not keep up. */
+  readonly partitions: readonly number[]
+  /** For each of them the batches that wait. */
+  readonly queueLengths: readonly number[]
 }
 
 export class StickyPartition {
   readonly #options: StickyPartitionOptions
   #partition = -1
   #producedBytes = 0
-  /** Running sums of the weights of `#candidates`; empty: all alike. */
-  #weights: readonly number[] = []
-  #candidates: readonly number[] = []
 
   constructor(options: StickyPartitionOptions) {
     this.#options = options
@@ -42,41 +48,27 @@ export class StickyPartition {
     if ((this.#producedBytes >= batchSize && mayChange) || this.#producedBytes >= batchSize * 2) this.#partition = -1
   }
 
-  /**
-   * How many batches wait for which partition. `excluded` of them are left out as their brokers do not keep up; `partitionsCount` is that of
-   * the topic. What is not known of all partitions, or is the same for all, is not used.
-   */
-  loads(partitions: readonly number[], queueLengths: readonly number[], partitionsCount: number): void {
-    const isUniform =
-      partitions.length === partitionsCount && queueLengths.every((length) => length === queueLengths[0])
-    if (partitions.length === 0 || partitionsCount < 2 || isUniform) {
-      this.#weights = []
-      return
-    }
-    const longest = Math.max(...queueLengths)
-    let sum = 0
-    this.#weights = queueLengths.map((length) => (sum += longest + 1 - length))
-    this.#candidates = partitions
-  }
-
-  /** Nothing is known of the queues. */
-  forgetLoads(): void {
-    this.#weights = []
-  }
-
   #draw(partitionsCount: number, available: readonly number[]): void {
-    const { random } = this.#options
-    const weights = this.#weights
+    const { random, loads } = this.#options
     this.#producedBytes = 0
-    if (weights.length > 0) {
-      const drawn = random.integer(weights[weights.length - 1]!)
-      const candidate = this.#candidates[weights.findIndex((sum) => sum > drawn)]!
-      if (candidate < partitionsCount) {
-        this.#partition = candidate
-        return
-      }
-    }
+    const weighted = partitionsCount < 2 ? null : drawByLoad(loads(), partitionsCount, random)
     this.#partition =
-      available.length > 0 ? available[random.integer(available.length)]! : random.integer(partitionsCount)
+      weighted ??
+      (available.length > 0 ? available[random.integer(available.length)]! : random.integer(partitionsCount))
   }
+}
+
+/** Null when all are alike. */
+function drawByLoad(loads: PartitionLoads | null, partitionsCount: number, random: Random): number | null {
+  if (loads === null) return null
+  const { partitions, queueLengths } = loads
+  const isUniform = partitions.length === partitionsCount && queueLengths.every((length) => length === queueLengths[0])
+  if (partitions.length === 0 || isUniform) return null
+  const longest = Math.max(...queueLengths)
+  let left = random.integer(queueLengths.reduce((sum, length) => sum + longest + 1 - length, 0))
+  for (const [at, length] of queueLengths.entries()) {
+    left -= longest + 1 - length
+    if (left < 0) return partitions[at]!
+  }
+  return null
 }

@@ -5,7 +5,7 @@ import type { SerdeContext } from '../serde/serde.ts'
 import { CompressionEstimate } from './compression-estimate.ts'
 import type { PartitionedTopic } from './partition-chooser.ts'
 import { PartitionQueue } from './partition-queue.ts'
-import { StickyPartition } from './sticky-partition.ts'
+import { StickyPartition, type PartitionLoads } from './sticky-partition.ts'
 import type { WaitingSend } from './waiting-send.ts'
 
 export class TopicQueues implements PartitionedTopic {
@@ -22,9 +22,20 @@ export class TopicQueues implements PartitionedTopic {
   /** On the monotonic clock: when something was sent here. */
   lastUsedMs = 0
 
-  constructor(name: string, options: { readonly random: Random; readonly batchSize: number }) {
+  constructor(
+    name: string,
+    {
+      random,
+      batchSize,
+      loadsOf,
+    }: {
+      readonly random: Random
+      readonly batchSize: number
+      readonly loadsOf: (topic: TopicQueues) => PartitionLoads | null
+    },
+  ) {
     this.name = name
-    this.sticky = new StickyPartition(options)
+    this.sticky = new StickyPartition({ random, batchSize, loads: () => loadsOf(this) })
     this.keyContext = { topic: name, isKey: true }
     this.valueContext = { topic: name, isKey: false }
   }
@@ -55,9 +66,7 @@ export class TopicQueues implements PartitionedTopic {
   }
 
   /** -1: none now. */
-  leaderOf(partition: number): number {
-    return this.#image?.partitions[partition]?.leaderId ?? -1
-  }
+  readonly leaderOf = (partition: number): number => this.#image?.partitions[partition]?.leaderId ?? -1
 
   /** -1: not known. */
   leaderEpochOf(partition: number): number {

@@ -133,6 +133,12 @@ for (const [name, options] of protocols) {
       void transaction.send({ topic: 'small', value: 'x'.repeat(1000) })
     })
     await assert.rejects(spoiled, /MESSAGE_TOO_LARGE/)
+    const doubly = producer.transaction(async (transaction) => {
+      await transaction.send({ topic: 'small', value: 'x'.repeat(1000) }).catch(() => {})
+      // Nobody looks at what became of this one.
+      void transaction.send({ topic: 't', partition: 0, value: 'lost' })
+    })
+    await assert.rejects(doubly, /MESSAGE_TOO_LARGE/)
     const unserializable = producer.transaction(async (transaction) => {
       void transaction.send({ topic: 't', partition: 0, value: 17 as unknown as string })
     })
