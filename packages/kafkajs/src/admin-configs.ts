@@ -65,7 +65,7 @@ export function configAdmin(admin: () => ClientAdmin): ConfigAdmin {
             .filter((entry) => configNames === undefined || configNames.includes(entry.name))
             .map(entryFrom),
           errorCode: 0,
-          errorMessage: null as unknown as string,
+          errorMessage: '',
           resourceName: name,
           resourceType: type,
         })),
@@ -87,11 +87,10 @@ export function configAdmin(admin: () => ClientAdmin): ConfigAdmin {
       return {
         resources: resources.map(({ type, name }) => ({
           errorCode: 0,
-          errorMessage: null as unknown as string,
+          errorMessage: null,
           resourceName: name,
           resourceType: type,
         })),
-        throttleTime: 0,
       }
     },
   }

@@ -1,5 +1,5 @@
 /** Groups and their offsets, as KafkaJS's admin has them. */
-import type { Admin as ClientAdmin } from '@millrace/client'
+import type { Admin as ClientAdmin, CommittedOffset } from '@millrace/client'
 import { checkNames, type SeekEntry, type TopicAdmin } from './admin-topics.ts'
 import {
   KafkaJSDeleteGroupsError,
@@ -21,6 +21,7 @@ export interface MemberDescription {
 export type ConsumerGroupState = 'Unknown' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead' | 'Empty'
 
 export interface GroupDescription {
+  errorCode: number
   groupId: string
   members: MemberDescription[]
   protocol: string
@@ -103,9 +104,9 @@ export function groupAdmin(admin: () => ClientAdmin, topics: TopicAdmin): GroupA
       checkGroup(groupId)
       checkNames(wanted)
       const [{ offsets }] = await translated(admin().listGroupOffsets([groupId]))
-      const names = wanted.length > 0 ? wanted : [...new Set(offsets.map(({ topic }) => topic))]
+      if (wanted.length === 0) return byTopic(offsets)
       return await Promise.all(
-        names.map(async (topic) => {
+        wanted.map(async (topic) => {
           const ends = await topics.fetchTopicOffsets(topic)
           return {
             topic,
@@ -115,7 +116,7 @@ export function groupAdmin(admin: () => ClientAdmin, topics: TopicAdmin): GroupA
               return {
                 partition,
                 offset: offset === null ? (resolveOffsets ? high : '-1') : offset.toString(),
-                metadata: committed === undefined || committed.metadata === '' ? null : committed.metadata,
+                metadata: committed?.metadata || null,
               }
             }),
           }
@@ -135,14 +136,26 @@ export function groupAdmin(admin: () => ClientAdmin, topics: TopicAdmin): GroupA
   }
 }
 
+/** What a group has committed, and nothing else. */
+function byTopic(offsets: readonly CommittedOffset[]): { topic: string; partitions: FetchOffsetsPartition[] }[] {
+  const topics = new Map<string, FetchOffsetsPartition[]>()
+  for (const { topic, partition, offset, metadata } of offsets) {
+    const partitions = topics.get(topic) ?? []
+    topics.set(topic, partitions)
+    partitions.push({ partition, offset: String(offset ?? -1n), metadata: metadata || null })
+  }
+  return [...topics].map(([topic, partitions]) => ({ topic, partitions }))
+}
+
 /** An unknown group is described as dead, as brokers always did. */
 export async function describeGroup(admin: ClientAdmin, groupId: string): Promise<GroupDescription> {
   const [group] = await translated(admin.describeClassicGroups([groupId])).catch((error: Error) => {
     if ((error as { type?: string }).type !== 'GROUP_ID_NOT_FOUND') throw error
     return [null] as const
   })
-  if (group === null) return { groupId, members: [], protocol: '', protocolType: '', state: 'Dead' }
+  if (group === null) return { errorCode: 0, groupId, members: [], protocol: '', protocolType: '', state: 'Dead' }
   return {
+    errorCode: 0,
     groupId,
     members: group.members.map(({ clientHost, clientId, memberId, rawAssignment, rawMetadata }) => ({
       clientHost,

@@ -21,6 +21,7 @@ import type { Logger } from './logger.ts'
 import type { PausedPartitions } from './paused-partitions.ts'
 import { byTopic, nameOf, ResolvedOffsets } from './resolved-offsets.ts'
 import { pauseMs, type Retry } from './retry.ts'
+import type { SeekTarget } from './seek-target.ts'
 import { translateError } from './translate-error.ts'
 
 export interface ConsumerRunOptions {
@@ -47,7 +48,7 @@ export class ConsumerRun {
   /** Batches of these partitions are stale: sought away from, or being taken away. Counted, as it may happen during the next batch too. */
   readonly #moves = new Map<string, number>()
   /** Where the program wants to go on in partitions that are not assigned yet. */
-  readonly #seeks = new Map<string, ClientOffset>()
+  readonly #seeks = new Map<string, { readonly place: TopicPartition; readonly target: SeekTarget }>()
   readonly ended: Promise<void>
   #consumer: ClientConsumer<Uint8Array, Uint8Array>
   #failure: Error | null = null
@@ -77,10 +78,10 @@ export class ConsumerRun {
     await this.ended
   }
 
-  seek({ topic, partition }: TopicPartition, offset: bigint): void {
+  seek({ topic, partition }: TopicPartition, target: SeekTarget): void {
     const place = { topic, partition }
     this.#moved([place])
-    this.#seeks.set(nameOf(place), { topic, partition, offset })
+    this.#seeks.set(nameOf(place), { place, target })
     if (this.#isAssigned(place)) void this.#applySeeks().catch((error: unknown) => this.#background(error))
   }
 
@@ -290,11 +291,11 @@ export class ConsumerRun {
   }
 
   async #applySeeks(): Promise<void> {
-    for (const [name, target] of this.#seeks) {
-      if (!this.#isAssigned(target)) continue
+    for (const [name, { place, target }] of this.#seeks) {
+      if (!this.#isAssigned(place)) continue
       this.#seeks.delete(name)
-      await this.#consumer.seek(target.offset, [{ topic: target.topic, partition: target.partition }])
-      this.#offsets.resolve(target, target.offset)
+      await this.#consumer.seek(target, [place])
+      this.#offsets.resolve(place, typeof target === 'bigint' ? target : await this.#consumer.position(place))
     }
   }
 

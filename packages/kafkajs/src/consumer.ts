@@ -12,6 +12,7 @@ import type { Logger } from './logger.ts'
 import { forwardRequests } from './network-events.ts'
 import { PausedPartitions, type TopicPartitions, type TopicSelection } from './paused-partitions.ts'
 import { retryFrom } from './retry.ts'
+import { seekTargetOf } from './seek-target.ts'
 import { translated } from './translate-error.ts'
 
 export interface ConsumerSubscribeTopics {
@@ -67,14 +68,20 @@ export function createConsumer(connections: Connections, config: ConsumerConfig,
     return run
   }
 
-  const stop = async (): Promise<void> => {
+  let stopping: Promise<void> | null = null
+  /** Called again meanwhile, it waits for the same end. */
+  const stop = (): Promise<void> => {
     const ending = run
-    if (ending === null) return
-    await translated(ending.stop())
-    if (run !== ending) return
-    run = null
-    events.emit(consumerEventNames.STOP)
-    logger.info('Stopped', { groupId })
+    if (ending === null) return stopping ?? Promise.resolve()
+    return (stopping ??= translated(ending.stop())
+      .then(() => {
+        if (run === ending) run = null
+        events.emit(consumerEventNames.STOP)
+        logger.info('Stopped', { groupId })
+      })
+      .finally(() => {
+        stopping = null
+      }))
   }
 
   return {
@@ -129,7 +136,10 @@ export function createConsumer(connections: Connections, config: ConsumerConfig,
     },
 
     commitOffsets: (offsets) => translated(running('commitOffsets').commitGiven(offsets)),
-    seek: (target) => running('seek').seek(target, BigInt(target.offset)),
+    seek: (topicPartitionOffset) => {
+      const target = seekTargetOf(topicPartitionOffset)
+      running('seek').seek(topicPartitionOffset, target)
+    },
 
     async describeGroup() {
       await using admin = connections.kafka().admin()

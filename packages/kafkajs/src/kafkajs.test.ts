@@ -257,6 +257,45 @@ test('seek goes to an offset, and makes what is being handled stale', async (con
   assert.deepEqual((await seen.all).slice(0, 4), ['c', 'd', 'b', 'c'])
 })
 
+test('seek knows the ends of a partition by their numbers, and refuses nonsense', async (context) => {
+  const { producer, consumer: open } = await clients(context)
+  await producer.send({ topic: 'example', messages: ['a', 'b'].map((value) => ({ value })) })
+  const consumer = await open()
+  await consumer.subscribe({ topics: ['example'], fromBeginning: true })
+  const firstTwo = collector<string>(2)
+  const seen = collector<string>(4)
+  await consumer.run({
+    eachMessage: async ({ message }) => {
+      firstTwo.add(textOf(message))
+      seen.add(textOf(message))
+    },
+  })
+  const place = { topic: 'example', partition: 0 }
+  await firstTwo.all
+  consumer.seek({ ...place, offset: '-2' })
+  assert.deepEqual(await seen.all, ['a', 'b', 'a', 'b'])
+  for (const offset of ['x', '-3']) assert.throws(() => consumer.seek({ ...place, offset }), KafkaJSNonRetriableError)
+})
+
+test('stopping is told once, however many ask for it, and offsets committed are told alone', async (context) => {
+  const { producer, consumer: open, admin } = await clients(context, 3)
+  await producer.send({ topic: 'example', messages: [{ partition: 1, value: 'a' }] })
+  const consumer = await open()
+  const told: string[] = []
+  for (const name of [consumer.events.STOP, consumer.events.DISCONNECT])
+    consumer.on(name, ({ type }) => void told.push(type))
+  await consumer.subscribe({ topics: ['example'], fromBeginning: true })
+  const seen = collector<string>(1)
+  await consumer.run({ eachMessage: async ({ message }) => seen.add(textOf(message)) })
+  await seen.all
+  await Promise.all([consumer.stop(), consumer.stop()])
+  await consumer.disconnect()
+  assert.deepEqual(told, ['consumer.stop', 'consumer.disconnect'])
+  assert.deepEqual(await admin.fetchOffsets({ groupId: 'test-group' }), [
+    { topic: 'example', partitions: [{ partition: 1, offset: '1', metadata: null }] },
+  ])
+})
+
 test('transactions: what is committed is read, what is aborted is not', async (context) => {
   const { kafka, consumer: open, admin } = await clients(context)
   const producer = kafka.producer({
