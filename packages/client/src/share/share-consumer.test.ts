@@ -17,11 +17,6 @@ const quick = {
   'group.share.min.heartbeat.interval.ms': 100,
 }
 
-const shortLocks = {
-  'group.share.record.lock.duration.ms': 1000,
-  'group.share.min.record.lock.duration.ms': 1000,
-}
-
 interface Setting {
   readonly partitions?: number
   readonly configs?: NonNullable<StartBrokerOptions['configs']>
@@ -178,45 +173,6 @@ test("with 'record_limit' no more than maxPollRecords are acquired, and all come
   assert.equal(new Set(taken).size, 40)
 })
 
-test('an acknowledgement that comes after the lock has ended is told, and the record comes again', async (context) => {
-  const { writer, consumer } = await world(context, { configs: shortLocks })
-  await writer.write('t', ['late'])
-  const slow = consumer({ shareAcknowledgementMode: 'explicit' })
-  const [record] = await take(slow, 1)
-  assert.equal(slow.acquisitionLockTimeoutMs, 1000)
-  const [again] = await take(consumer(), 1)
-  assert.equal(again!.deliveryCount, 2)
-  slow.acknowledge(record!)
-  const [result] = await slow.commit()
-  assert.equal(result?.error?.code, ErrorCode.INVALID_RECORD_STATE)
-})
-
-test('renewing keeps a record from others', async (context) => {
-  const { writer, consumer } = await world(context, { configs: shortLocks })
-  await writer.write('t', ['kept', 'other'])
-  const keeper = consumer({ shareAcknowledgementMode: 'explicit' })
-  const held: ShareRecord<string, string>[] = []
-  for await (const batch of keeper.batches()) {
-    held.push(...batch.records)
-    break
-  }
-  const others: string[] = []
-  const abort = new AbortController()
-  const watching = (async () => {
-    for await (const record of consumer().records({ signal: abort.signal })) others.push(record.value!)
-  })()
-  for (let turn = 0; turn < 4; turn++) {
-    await new Promise((resolve) => setTimeout(resolve, 500))
-    await keeper.renew([held[0]!])
-  }
-  keeper.acknowledge(held[0]!)
-  const [result] = await keeper.commit()
-  assert.equal(result?.error, null)
-  abort.abort()
-  await watching
-  assert.deepEqual(others, ['other'])
-})
-
 test('run accepts what its handler returns from, and releases or rejects what it throws for', async (context) => {
   const { writer, consumer } = await world(context)
   await writer.write('t', ['fine', 'again', 'never', 'says-reject'])
@@ -240,26 +196,6 @@ test('run accepts what its handler returns from, and releases or rejects what it
   await running.commit()
   assert.deepEqual(seen.toSorted(), ['again#1', 'again#2', 'again#3', 'fine#1', 'never#1', 'says-reject#1'])
   assert.deepEqual(errors.toSorted(), ['again', 'again', 'never'])
-})
-
-test('run renews the locks of records whose handler is slow, and of those that wait', async (context) => {
-  const { writer, consumer } = await world(context, { configs: shortLocks })
-  await writer.write('t', ['a', 'b', 'c'])
-  const seen: string[] = []
-  const failures: (KafkaError | null)[] = []
-  const abort = new AbortController()
-  const slow = consumer({ onAcknowledged: (results) => failures.push(...results.map(({ error }) => error)) })
-  await slow.run({
-    signal: abort.signal,
-    eachRecord: async (record) => {
-      seen.push(`${record.value}#${record.deliveryCount}`)
-      await new Promise((resolve) => setTimeout(resolve, 1300))
-      if (seen.length === 3) abort.abort()
-    },
-  })
-  await slow.commit()
-  assert.deepEqual(seen, ['a#1', 'b#1', 'c#1'])
-  assert.ok(failures.every((failure) => failure === null))
 })
 
 test('run has no more handlers under way than asked for', async (context) => {

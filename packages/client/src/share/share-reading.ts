@@ -174,7 +174,8 @@ export class ShareReading<K, V> implements ShareLeaderOwner, ShareMembershipOwne
     const open = [...this.#open]
     for (const leader of this.#leaders.values()) leader.flush()
     const results = open.map(async ([set, acquisition]) => resultOf(acquisition, set, await set.settled))
-    return this.#until(Promise.all(results), signal)
+    const told = await this.#until(Promise.all(results), signal)
+    return told.filter(({ offsets }) => offsets.length > 0)
   }
 
   commitAsync(): void {
@@ -314,17 +315,22 @@ export class ShareReading<K, V> implements ShareLeaderOwner, ShareMembershipOwne
     waiting?.()
   }
 
-  /** Records whose lock has ended are somebody else's by now. */
+  /** Records whose lock has ended, or is gone with the session, are somebody else's by now. */
   #take(maxRecords: number): AcquiredBatch<K, V> | null {
     const nowMs = this.#options.cluster.world.clock.monotonicMs()
     for (;;) {
       const records = this.#ready.shift()
       if (records === undefined) return null
-      const locked = records.filter((record) => record.lockedUntilMs > nowMs && !record.isAcknowledged)
+      const locked = records.filter((record) => record.lockedUntilMs > nowMs && this.#isKnown(record.acquisition))
       if (locked.length === 0) continue
       if (locked.length > maxRecords) this.#ready.unshift(locked.splice(maxRecords))
       return new AcquiredBatch(locked)
     }
+  }
+
+  /** Whether the session that has the lock goes on, as far as is known. */
+  #isKnown({ nodeId, sessionLife }: Acquisition): boolean {
+    return this.#leaders.get(nodeId)?.sessionLife === sessionLife
   }
 
   /** Tells each leader what of the assignment it leads. */
@@ -396,7 +402,10 @@ function resultOf(
   { types }: AcknowledgementSet,
   error: KafkaError | null,
 ): AcknowledgementResult {
-  const offsets = [...types].flatMap(([offset, type]) => (type === AcknowledgeType.gap ? [] : [offset]))
+  // Gaps are nobody's records, and of renewals `renew` tells.
+  const offsets = [...types].flatMap(([offset, type]) =>
+    type === AcknowledgeType.gap || type === AcknowledgeType.renew ? [] : [offset],
+  )
   return { topic, partition, offsets, error }
 }
 

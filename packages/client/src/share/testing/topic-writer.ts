@@ -10,15 +10,15 @@ import {
 import { ClientContexts } from '../../client-context.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { clientOptions } from '../../config/client-options.ts'
-import { realWorld } from '../../world.ts'
+import { realWorld, type World } from '../../world.ts'
 
 const groupResource = 32
 
 export class TopicWriter implements AsyncDisposable {
   readonly cluster: Cluster
 
-  constructor(brokers: string) {
-    this.cluster = new ClientContexts({ brokers }, realWorld()).open(clientOptions, {}, 'test').cluster
+  constructor(brokers: string, world: World = realWorld()) {
+    this.cluster = new ClientContexts({ brokers }, world).open(clientOptions, {}, 'test').cluster
   }
 
   async create(name: string, numPartitions = 1): Promise<void> {
@@ -51,7 +51,7 @@ export class TopicWriter implements AsyncDisposable {
   /** One batch with these values; the keys are the same. */
   async write(topic: string, values: readonly string[], partition = 0): Promise<void> {
     const builder = new RecordBatchBuilder()
-    for (const value of values) builder.add(Date.now(), value, value, [])
+    for (const value of values) builder.add(this.cluster.world.clock.now(), value, value, [])
     const bytes = builder.build()
     const { responses } = await this.cluster.withRetries('produce', () =>
       this.cluster.send({ leaderOf: { topic, partition } }, Produce, (version) => ({
