@@ -11,6 +11,8 @@ import type { Clock, Timer } from '@millrace/runtime'
 
 /** Sums of fractions of milliseconds differ in their last bits. */
 const ROUNDING_MS = 0.001
+/** A timer so late tells that something kept the event loop busy. */
+const LATE_MS = 50
 
 export interface PendingRequest {
   readonly correlationId: number
@@ -29,8 +31,10 @@ export interface PendingRequest {
   isHeld: boolean
 }
 
+type InFlightClock = Pick<Clock, 'monotonicMs' | 'after' | 'nextTurn'>
+
 export class InFlight {
-  readonly #clock: Clock
+  readonly #clock: InFlightClock
   readonly #onExpired: (request: PendingRequest) => void
   readonly #byId = new Map<number, PendingRequest>()
   #nextId = 0
@@ -38,7 +42,7 @@ export class InFlight {
   /** When the timer fires; Infinity without one. Never later than the earliest deadline. */
   #wakeMs = Infinity
 
-  constructor(clock: Clock, onExpired: (request: PendingRequest) => void) {
+  constructor(clock: InFlightClock, onExpired: (request: PendingRequest) => void) {
     this.#clock = clock
     this.#onExpired = onExpired
   }
@@ -95,9 +99,19 @@ export class InFlight {
     this.#timer = this.#clock.after(delayMs, this.#wake)
   }
 
+  /**
+   * Timers come before what has arrived: after a long computation answers that lie in the socket are read first, lest they be taken for
+   * missing.
+   */
   readonly #wake = (): void => {
+    const isLate = this.#clock.monotonicMs() > this.#wakeMs + LATE_MS
     this.#timer = null
     this.#wakeMs = Infinity
+    if (isLate) void this.#clock.nextTurn().then(() => this.#expire())
+    else this.#expire()
+  }
+
+  #expire(): void {
     const nowMs = this.#clock.monotonicMs()
     const expired: PendingRequest[] = []
     let earliestMs = Infinity
@@ -106,7 +120,7 @@ export class InFlight {
       if (request.deadlineMs <= nowMs + ROUNDING_MS) expired.push(request)
       else earliestMs = Math.min(earliestMs, request.deadlineMs)
     }
-    if (earliestMs < Infinity) this.#arm(earliestMs, earliestMs - nowMs)
+    if (earliestMs < this.#wakeMs) this.#arm(earliestMs, earliestMs - nowMs)
     for (const request of expired) {
       // What was told of the one before may have ended the connection, and with it all others.
       if (this.#byId.get(request.correlationId) !== request) continue
