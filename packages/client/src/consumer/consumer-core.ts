@@ -97,7 +97,7 @@ export class ConsumerCore<K, V> {
       onAsked: () => this.#asked(),
       polled: () => this.membership?.polled(),
       onGiven: (records) => this.#given(records),
-      onTaken: () => this.fetcher.wake(),
+      onTaken: (partition) => this.fetcher.takenFrom(partition),
       onMoved: () => this.wake(),
     })
     this.groupOffsets = groupId === null ? null : new GroupOffsets(cluster, groupId)
@@ -181,16 +181,18 @@ export class ConsumerCore<K, V> {
   }
 
   /** Resolves when a partition may have got a position. */
-  positionChange(timeoutMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const settle = (): void => {
-        timer.cancel()
-        this.#positionWaits.delete(settle)
-        resolve()
-      }
-      const timer = this.cluster.world.clock.after(Math.max(0, timeoutMs), settle)
-      this.#positionWaits.add(settle)
-    })
+  positionChange(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const settle = (): void => {
+      timer.cancel()
+      signal?.removeEventListener('abort', settle)
+      this.#positionWaits.delete(settle)
+      resolve()
+    }
+    const timer = this.cluster.world.clock.after(Math.max(0, timeoutMs), settle)
+    signal?.addEventListener('abort', settle, { once: true })
+    this.#positionWaits.add(settle)
+    return promise
   }
 
   /** What went wrong where nobody waits for it. */

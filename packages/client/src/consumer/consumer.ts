@@ -6,6 +6,10 @@ import type { CloseOptions } from './close-consumer.ts'
 import type { RebalanceListener } from './rebalance-listener.ts'
 import type { RunOptions } from './run-options.ts'
 
+export interface AskOptions {
+  readonly signal?: AbortSignal
+}
+
 export interface ReadOptions {
   /** Ends reading: loops end as if the consumer had been closed. */
   readonly signal?: AbortSignal
@@ -51,12 +55,15 @@ export interface Consumer<K, V> extends AsyncDisposable, AsyncIterable<ConsumerR
   run(options: RunOptions<K, V>): Promise<void>
 
   /** Commits everything handled so far, or what is given. Resolves when it is stored. @throws KafkaError, for example after a rebalance. */
-  commit(upTo?: Committable<K, V>, options?: { readonly signal?: AbortSignal }): Promise<void>
+  commit(upTo?: Committable<K, V>, options?: AskOptions): Promise<void>
   /** Without waiting; a failure goes to `onError`, and a later commit covers it. */
   commitAsync(upTo?: Committable<K, V>): void
-  committed(partitions: readonly TopicPartition[]): Promise<readonly (TopicPartitionOffset | null)[]>
+  committed(
+    partitions: readonly TopicPartition[],
+    options?: AskOptions,
+  ): Promise<readonly (TopicPartitionOffset | null)[]>
   /** The offset of the next record the application gets. */
-  position(partition: TopicPartition): Promise<bigint>
+  position(partition: TopicPartition, options?: AskOptions): Promise<bigint>
   /** Continues elsewhere, for all the partitions assigned when none is named. Records prefetched from there are dropped. */
   seek(target: SeekTarget, partitions?: readonly TopicPartition[]): Promise<void>
   /** Hands out no records of these partitions; what was prefetched is kept for `resume`. */
@@ -66,11 +73,15 @@ export interface Consumer<K, V> extends AsyncDisposable, AsyncIterable<ConsumerR
   /** Records between the position and the end (for read_committed: the last stable offset); null when not known yet. */
   currentLag(partition: TopicPartition): bigint | null
 
-  beginningOffsets(partitions: readonly TopicPartition[]): Promise<readonly TopicPartitionOffset[]>
-  endOffsets(partitions: readonly TopicPartition[]): Promise<readonly TopicPartitionOffset[]>
+  beginningOffsets(
+    partitions: readonly TopicPartition[],
+    options?: AskOptions,
+  ): Promise<readonly TopicPartitionOffset[]>
+  endOffsets(partitions: readonly TopicPartition[], options?: AskOptions): Promise<readonly TopicPartitionOffset[]>
   /** For each the first record at or after `timestamp`; null when there is none. */
   offsetsForTimes(
     searches: readonly (TopicPartition & { readonly timestamp: number })[],
+    options?: AskOptions,
   ): Promise<readonly (TopicPartitionOffset | null)[]>
 
   /** For `sendOffsetsToTransaction`. */

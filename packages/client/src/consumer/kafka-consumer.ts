@@ -1,5 +1,6 @@
 /** A consumer, as the application sees it. */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
+import { partitionName } from '../groups/partition-names.ts'
 import type { ClientMetric } from '../observe/metrics.ts'
 import { clientInstanceIdOf } from '../observe/telemetry/telemetry-push.ts'
 import type { GroupMetadata } from '../producer/producer.ts'
@@ -8,7 +9,7 @@ import { closeConsumer, endSubscription, type CloseOptions } from './close-consu
 import { offsetsOf } from './commits/committable.ts'
 import type { Commits } from './commits/commits.ts'
 import type { ConsumerCore } from './consumer-core.ts'
-import type { Committable, Consumer, ConsumerBatch, ReadOptions, SeekTarget } from './consumer.ts'
+import type { AskOptions, Committable, Consumer, ConsumerBatch, ReadOptions, SeekTarget } from './consumer.ts'
 import { EARLIEST, LATEST } from './offsets/list-offsets.ts'
 import { findOffsets } from './offsets/offset-queries.ts'
 import { BatchLoop } from './reading/batch-loop.ts'
@@ -67,8 +68,8 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
       if (typeof topic !== 'string' || topic === '' || !Number.isInteger(partition) || partition < 0)
         throw new TypeError('assign expects a list of { topic, partition }')
     this.#core.isAssignedByHand = true
-    const wanted = new Set(partitions.map(({ topic, partition }) => `${partition} ${topic}`))
-    const leaving = [...assignment].filter(({ topic, partition }) => !wanted.has(`${partition} ${topic}`))
+    const wanted = new Set(partitions.map(partitionName))
+    const leaving = [...assignment].filter((partition) => !wanted.has(partitionName(partition)))
     if (leaving.length > 0) {
       if (commitsOnItsOwn) commits?.commitSoon(commits.handled())
       source.reader?.moved(leaving)
@@ -107,7 +108,7 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
     return this.#options.run(this, options)
   }
 
-  async commit(upTo?: Committable<K, V>, { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  async commit(upTo?: Committable<K, V>, { signal }: AskOptions = {}): Promise<void> {
     const commits = this.#requireCommits()
     await commits.commit(upTo === undefined ? commits.handled() : offsetsOf(upTo), { signal })
   }
@@ -117,35 +118,41 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
     commits.commitSoon(upTo === undefined ? commits.handled() : offsetsOf(upTo))
   }
 
-  async committed(partitions: readonly TopicPartition[]): Promise<readonly (TopicPartitionOffset | null)[]> {
-    this.#requireOpen()
-    const groupOffsets = this.#core.groupOffsets
+  async committed(
+    partitions: readonly TopicPartition[],
+    { signal: ended }: AskOptions = {},
+  ): Promise<readonly (TopicPartitionOffset | null)[]> {
+    const { groupOffsets, cluster, settings } = this.#core
+    this.#requireUndisposed()
     if (groupOffsets === null) throw new TypeError('committed needs a groupId')
     if (partitions.length === 0) return []
-    const found = await this.#core.cluster.withRetries(
-      `committed offsets of group ${this.#core.settings.groupId}`,
-      (signal) => groupOffsets.fetch(partitions, signal),
+    const asked = new Map(partitions.map((partition) => [partitionName(partition), partition]))
+    const found = await cluster.withRetries(
+      `committed offsets of group ${settings.groupId}`,
+      (signal) => groupOffsets.fetch([...asked.values()], signal),
+      { signal: ended },
     )
-    return partitions.map((partition) => found.get(partition) ?? null)
+    return partitions.map((partition) => found.get(asked.get(partitionName(partition))!) ?? null)
   }
 
-  async position(wanted: TopicPartition): Promise<bigint> {
-    this.#requireOpen()
-    const { clock } = this.#core.cluster.world
-    const timeoutMs = this.#core.settings.defaultApiTimeoutMs
+  async position(wanted: TopicPartition, { signal }: AskOptions = {}): Promise<bigint> {
+    const { assignment, cluster, finder, settings, source } = this.#core
+    const { clock } = cluster.world
+    const timeoutMs = settings.defaultApiTimeoutMs
     const deadlineMs = clock.monotonicMs() + timeoutMs
-    using _awake = this.#core.cluster.holdProcess()
+    using _awake = cluster.holdProcess()
     for (;;) {
-      const partition = this.#core.assignment.require(wanted)
-      if (partition.position !== null) return this.#core.source.positionIn(wanted) ?? partition.position.offset
-      this.#core.finder.wake()
-      await this.#core.positionChange(deadlineMs - clock.monotonicMs())
-      this.#requireOpen()
+      this.#requireUndisposed()
+      signal?.throwIfAborted()
+      const partition = assignment.require(wanted)
+      if (partition.position !== null) return source.positionIn(wanted) ?? partition.position.offset
       if (clock.monotonicMs() >= deadlineMs)
         throw new KafkaError(
           ErrorCode.REQUEST_TIMED_OUT,
           `the position in ${wanted.topic}-${wanted.partition} could not be found within ${timeoutMs} ms`,
         )
+      finder.wake()
+      await this.#core.positionChange(deadlineMs - clock.monotonicMs(), signal)
     }
   }
 
@@ -184,23 +191,30 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
     return assignment.require(wanted).lag(settings.isolationLevel, source.positionIn(wanted))
   }
 
-  beginningOffsets(partitions: readonly TopicPartition[]): Promise<readonly TopicPartitionOffset[]> {
-    return this.#ends(partitions, EARLIEST)
+  beginningOffsets(
+    partitions: readonly TopicPartition[],
+    options: AskOptions = {},
+  ): Promise<readonly TopicPartitionOffset[]> {
+    return this.#ends(partitions, EARLIEST, options)
   }
 
-  endOffsets(partitions: readonly TopicPartition[]): Promise<readonly TopicPartitionOffset[]> {
-    return this.#ends(partitions, LATEST)
+  endOffsets(
+    partitions: readonly TopicPartition[],
+    options: AskOptions = {},
+  ): Promise<readonly TopicPartitionOffset[]> {
+    return this.#ends(partitions, LATEST, options)
   }
 
   async offsetsForTimes(
     searches: readonly (TopicPartition & { readonly timestamp: number })[],
+    options: AskOptions = {},
   ): Promise<readonly (TopicPartitionOffset | null)[]> {
-    this.#requireOpen()
+    this.#requireUndisposed()
     for (const { topic, partition, timestamp } of searches)
       if (timestamp < 0)
         throw new RangeError(`the time for ${topic}-${partition} is ${timestamp}; it cannot be negative`)
     const queries = searches.map(({ timestamp, ...search }) => ({ ...search, timestamp: BigInt(timestamp) }))
-    const found = await this.#find(queries)
+    const found = await this.#find(queries, options)
     return found.map(({ offset, leaderEpoch }, index) =>
       offset < 0n ? null : withEpoch({ ...named(queries[index]!), offset }, leaderEpoch),
     )
@@ -245,26 +259,34 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
     return { source, signal, waiting }
   }
 
-  async #ends(partitions: readonly TopicPartition[], timestamp: bigint): Promise<readonly TopicPartitionOffset[]> {
-    this.#requireOpen()
+  async #ends(
+    partitions: readonly TopicPartition[],
+    timestamp: bigint,
+    options: AskOptions,
+  ): Promise<readonly TopicPartitionOffset[]> {
+    this.#requireUndisposed()
     const queries = partitions.map(({ topic, partition }) => ({ topic, partition, timestamp }))
-    const found = await this.#find(queries)
+    const found = await this.#find(queries, options)
     return found.map(({ offset, leaderEpoch }, index) => withEpoch({ ...named(queries[index]!), offset }, leaderEpoch))
   }
 
-  #find(queries: readonly (TopicPartition & { readonly timestamp: bigint })[]) {
+  #find(queries: readonly (TopicPartition & { readonly timestamp: bigint })[], { signal }: AskOptions) {
     const { cluster, settings } = this.#core
-    return findOffsets(queries, { cluster, isolationLevel: settings.isolationLevel })
+    return findOffsets(queries, { cluster, isolationLevel: settings.isolationLevel, signal })
   }
 
   #requireOpen(): void {
     if (this.#closing !== null) throw new Error('this consumer is closed')
   }
 
-  /** While the consumer closes, what is being handled may still be committed. */
+  /** While the consumer closes, listeners and handlers may still ask and commit. */
+  #requireUndisposed(): void {
+    if (this.#core.cluster.signal.aborted) throw new Error('this consumer is closed')
+  }
+
   #requireCommits(): Commits<K, V> {
-    const { commits, cluster } = this.#core
-    if (cluster.signal.aborted) throw new Error('this consumer is closed')
+    this.#requireUndisposed()
+    const { commits } = this.#core
     if (commits === null) throw new TypeError('commit needs a groupId')
     return commits
   }

@@ -5,6 +5,7 @@
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { Timer } from '@millrace/runtime'
 import type { Cluster } from '../../cluster/cluster.ts'
+import { partitionName } from '../../groups/partition-names.ts'
 import { channels } from '../../observe/channels.ts'
 import type { Metrics } from '../../observe/metrics.ts'
 import type { GroupMetadata } from '../../producer/producer.ts'
@@ -120,10 +121,10 @@ export class Commits<K, V> {
 
   /** What is handled of these partitions, before they are given up. Never rejects: what cannot be committed is read again by the next owner. */
   async commitBeforeLeaving(partitions: readonly TopicPartition[], options: CommitOptions): Promise<void> {
-    const names = new Set(partitions.map(nameOf))
+    const names = new Set(partitions.map(partitionName))
     try {
       await this.commit(
-        this.handled().filter((one) => names.has(nameOf(one))),
+        this.handled().filter((one) => names.has(partitionName(one))),
         options,
       )
     } catch (error) {
@@ -138,7 +139,7 @@ export class Commits<K, V> {
   }
 
   #send(offsets: readonly TopicPartitionOffset[]): void {
-    for (const one of offsets) this.#waiting.set(nameOf(one), one)
+    for (const one of offsets) this.#waiting.set(partitionName(one), one)
     if (this.#isSending || this.#waiting.size === 0) return
     this.#isSending = true
     this.#last = this.#last.then(async () => {
@@ -225,10 +226,6 @@ export class Commits<K, V> {
 
 function isMember({ memberId, generationId }: GroupMetadata): boolean {
   return memberId !== '' && generationId >= 0
-}
-
-function nameOf({ topic, partition }: TopicPartition): string {
-  return `${partition} ${topic}`
 }
 
 function noop(): void {}

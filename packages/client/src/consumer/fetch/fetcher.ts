@@ -58,6 +58,12 @@ export class Fetcher<K, V> {
     }
   }
 
+  /** As `wake`, when all that has changed is that less of this partition is at hand: nothing to do while its broker is being asked. */
+  takenFrom({ preferredReplica, leader }: AssignedPartition<K, V>): void {
+    const broker = this.#brokers.get(preferredReplica < 0 ? leader.id : preferredReplica)
+    if (broker?.isBusy !== true) this.wake()
+  }
+
   /** Bytes at hand. */
   get bufferedBytes(): number {
     let bytes = 0

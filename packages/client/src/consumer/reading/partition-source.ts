@@ -26,7 +26,7 @@ export interface PartitionSourceOptions<K, V> {
   readonly polled: () => void
   readonly onGiven: (records: FetchedRecords<K, V>) => void
   /** There is room for more. */
-  readonly onTaken: () => void
+  readonly onTaken: (partition: AssignedPartition<K, V>) => void
   /** Reading goes on elsewhere. */
   readonly onMoved: () => void
 }
@@ -101,7 +101,7 @@ export class PartitionSource<K, V> implements RecordSource<K, V> {
       if (partition === null) return null
       const taken = this.#take(partition, maxPollRecords)
       // Also when it came to nothing: there is room again.
-      onTaken()
+      onTaken(partition)
       const records = taken === null ? null : this.#intercepted(taken, partition)
       if (records === null) continue
       onGiven(records)
