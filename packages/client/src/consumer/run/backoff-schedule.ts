@@ -4,6 +4,8 @@ import type { RetryOptions } from '../run-options.ts'
 
 const defaults = { initialMs: 1_000, factor: 2, maxMs: 60_000 }
 const defaultJitter = 0.2
+/** Pauses of different lengths; attempts beyond them pause as long as the last. With `topic` each has a topic. */
+const maxSteps = 32
 
 export class BackoffSchedule {
   readonly attempts: number
@@ -14,11 +16,14 @@ export class BackoffSchedule {
   constructor({ attempts, backoff = defaults, jitter = defaultJitter }: RetryOptions) {
     this.attempts = attempts
     this.#jitter = jitter
-    const { initialMs, factor, maxMs } =
-      typeof backoff === 'number' ? { initialMs: backoff, factor: 1, maxMs: backoff } : { ...defaults, ...backoff }
+    const {
+      initialMs,
+      factor = defaults.factor,
+      maxMs = Math.max(initialMs, defaults.maxMs),
+    } = typeof backoff === 'number' ? { initialMs: backoff, factor: 1 } : backoff
     const delaysMs: number[] = []
     let delayMs = Math.min(initialMs, maxMs)
-    for (let attempt = 1; attempt < attempts; attempt++) {
+    while (delaysMs.length < Math.min(attempts - 1, maxSteps)) {
       if (delaysMs.at(-1) === delayMs) break
       delaysMs.push(delayMs)
       delayMs = Math.min(delayMs * factor, maxMs)

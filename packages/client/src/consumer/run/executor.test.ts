@@ -311,6 +311,24 @@ test('a handler that hangs is told apart from an application that is alive', asy
   await time.run(running)
 })
 
+test('an application is alive while a record of its waits to be handled again', async () => {
+  const { time, source, executor } = executing(
+    (_, { attempt }) => {
+      if (attempt === 1) throw new Error('later')
+    },
+    { failureRule: { judge: () => ({ againInMs: 3_000_000 }) } },
+  )
+  fill(source, 1)
+  const running = executor.run()
+  await time.advance(2_900_000)
+  assert.ok(source.signsOfLife > 90, `${source.signsOfLife}`)
+  assert.equal(source.committed(partition0), 0)
+  await time.advance(200_000)
+  assert.ok(source.isDone)
+  await source.close()
+  await time.run(running)
+})
+
 /** What a handler does with one record. */
 const deeds = fc.record({
   takesMs: fc.constantFrom(null, 0, 1, 5, 50),

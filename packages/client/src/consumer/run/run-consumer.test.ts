@@ -104,6 +104,34 @@ test('what a handler throws ends the run when nothing is to deal with it, and it
   assert.deepEqual(seen, ['bad', 'behind'])
 })
 
+test('a member that joins takes over without a record being lost or handled twice', async (context) => {
+  const { consumer, write } = await world(context, 4)
+  const values = Array.from({ length: 400 }, (_, index) => String(index))
+  await write(values)
+  const seen: string[] = []
+  const counts = [0, 0]
+  const members = [consumer(), consumer()]
+  const run = (member: number): Promise<void> =>
+    members[member]!.run({
+      concurrency: 2,
+      eachRecord: async (record) => {
+        await new Promise((resolve) => setImmediate(resolve))
+        seen.push(record.value!)
+        // The first waits for the other to come before it goes on.
+        if (++counts[member]! === 100 && member === 0) {
+          running.push(run(1))
+        }
+        if (member === 0 && counts[0]! > 100 && counts[1] === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+        if (seen.length === 400) for (const one of members) void one.close()
+      },
+    })
+  const running = [run(0)]
+  await running[0]
+  await running[1]
+  assert.equal(new Set(seen).size, 400)
+  assert.equal(seen.length, 400)
+})
+
 test('repeated in place, a record holds up those behind it', async (context) => {
   const { consumer, write } = await world(context)
   await write(['a', 'b'])

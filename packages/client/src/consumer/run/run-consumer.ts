@@ -121,8 +121,15 @@ export async function runConsumer<K, V>(host: RunHost<K, V>, options: RunOptions
   const keepsOrder = retry?.keepKeyOrder === true
   const retryTopics = retryTopicsOf(options, schedule)
   const needed = [...retryTopics, ...(deadLetter === null ? [] : [deadLetter.topic])]
-  if (needed.length > 0)
-    await ensureTopics(needed, { cluster, signal: until(signal, cluster), shape: () => shapeOfSources(host, signal) })
+  if (needed.length > 0) {
+    const ended = AbortSignal.any([signal, cluster.signal])
+    try {
+      await ensureTopics(needed, { cluster, signal: ended, shape: () => shapeOfSources(host, ended) })
+    } catch (error) {
+      if (ended.aborted) return
+      throw error
+    }
+  }
   const traced = { ...options, eachRecord: tracedHandler(options.eachRecord, settings) }
   await using sink = new FailureSink(host.openProducer)
   using waitingKeys =
@@ -268,8 +275,4 @@ async function learnWaitingKeys<K, V>(
   } finally {
     await scanner.close()
   }
-}
-
-function until(signal: AbortSignal, cluster: Cluster): AbortSignal {
-  return AbortSignal.any([signal, cluster.signal])
 }
