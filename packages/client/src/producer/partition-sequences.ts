@@ -67,6 +67,11 @@ export class PartitionSequences<B extends Sequenced> {
     return this.#inFlight[0] ?? null
   }
 
+  /** Of this producer id and epoch. */
+  get isAnythingAcked(): boolean {
+    return this.#lastAcked >= 0
+  }
+
   get isEverythingAcked(): boolean {
     return this.follows(this.#next)
   }

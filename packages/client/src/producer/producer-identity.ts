@@ -78,6 +78,9 @@ export class ProducerIdentity<B extends Sequenced, Q extends SequencedQueue<B>> 
     if (first.baseSequence < 0) {
       // The first of a new epoch must not overtake those of the old one.
       if (sequences.hasInFlight && this.#isStale(sequences)) return false
+      // A leader that knows nothing of this producer takes any sequence for its first. If it refused the true first, as one that has just become
+      // leader may, and took the next, the first could never be written.
+      if (sequences.hasInFlight && !sequences.isAnythingAcked) return false
       return !this.#unresolved.has(queue)
     }
     // A batch that is sent again goes alone: the next one follows when it is settled.

@@ -171,7 +171,8 @@ test('no more requests are on their way than may be, and a waiting batch fills',
         return {}
       },
     },
-    { maxInFlightRequestsPerConnection: 2 },
+    // An idempotent one waits for the first acknowledgement of a partition before it sends more.
+    { maxInFlightRequestsPerConnection: 2, enableIdempotence: false },
   )
   await world.producer.partitionsFor('t')
   const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
