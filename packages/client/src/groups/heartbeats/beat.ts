@@ -6,6 +6,8 @@ import type { HeartEvent, HeartPlan, LeaveOptions, Vitals } from './heart.ts'
 export type BeatResult =
   /** The coordinator knows the member lives. */
   | { readonly kind: 'alive'; readonly nextMs: number; readonly event: HeartEvent | null }
+  /** Refused for now; the member stays what it is. `event` is null when that was told before. */
+  | { readonly kind: 'troubled'; readonly pauseMs: number; readonly event: HeartEvent | null }
   /** Once more after a pause: the coordinator has moved, or is loading. */
   | { readonly kind: 'again' }
   /** It is over. */

@@ -111,8 +111,8 @@ export class BeatingHeart implements Heart {
       if (result.kind === 'stopped') this.stop()
       if (result.kind !== 'again' && result.event !== null) this.#listener(result.event)
       if (result.kind === 'again') await this.#pause(beat, this.#backoffMs(failures))
+      else if (result.kind === 'troubled') await this.#pause(beat, result.pauseMs)
       else if (result.kind === 'alive' && !beat.pulse.hasNews) await this.#pause(beat, result.nextMs)
-      else if (result.kind === 'alive' && result.event?.kind === 'troubled') await this.#pause(beat, result.nextMs)
     }
   }
 

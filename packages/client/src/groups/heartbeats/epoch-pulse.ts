@@ -27,6 +27,9 @@ export class EpochPulse implements Pulse {
   #told: EpochVitals | null = null
   #memberId: string
   #epoch: number
+  #hasToldRegex = false
+  /** What kept the last heartbeat from being taken; null when it was taken. */
+  #trouble: string | null = null
 
   constructor(options: PulseOptions, vitals: EpochVitals) {
     this.#options = options
@@ -60,17 +63,23 @@ export class EpochPulse implements Pulse {
     if (errorCode !== ErrorCode.NONE) {
       this.lost()
       if (understandsAsAgain(errorCode, this.#options)) return { kind: 'again' }
-      // The member stays as it is: it goes on when it is allowed to.
-      if (errorCode === ErrorCode.TOPIC_AUTHORIZATION_FAILED)
-        return {
-          kind: 'alive',
-          nextMs: this.#options.cluster.settings.retryBackoffMaxMs,
-          event: { kind: 'troubled', code: errorCode, message: errorMessage ?? '' },
-        }
+      if (errorCode === ErrorCode.TOPIC_AUTHORIZATION_FAILED) return this.#refusedForNow(errorCode, errorMessage ?? '')
       return stoppedBy(errorCode, errorMessage)
     }
     this.#told = vitals
+    this.#trouble = null
     return { kind: 'alive', nextMs: answer.heartbeatIntervalMs, event: this.#understand(answer) }
+  }
+
+  /** The member goes on when it is allowed to. */
+  #refusedForNow(code: number, message: string): BeatResult {
+    const isNews = message !== this.#trouble
+    this.#trouble = message
+    return {
+      kind: 'troubled',
+      pauseMs: this.#options.cluster.settings.retryBackoffMaxMs,
+      event: isNews ? { kind: 'troubled', code, message } : null,
+    }
   }
 
   async #exchange(vitals: EpochVitals, signal: AbortSignal): Promise<Answer> {
@@ -85,7 +94,9 @@ export class EpochPulse implements Pulse {
     const { groupId, groupInstanceId } = this.#options.plan
     const isJoining = this.#epoch === JOINING
     const told = isJoining || this.#told?.protocol !== 'consumer' ? null : this.#told
-    const hadRegex = told !== null && told.regex !== null
+    // What was told once has to be taken back, also when it is not sure what the coordinator knows.
+    const takenBack = this.#hasToldRegex && !isJoining ? '' : null
+    if (vitals.regex !== null) this.#hasToldRegex = true
     return {
       groupId,
       memberId: this.#memberId,
@@ -94,8 +105,7 @@ export class EpochPulse implements Pulse {
       rackId: isJoining ? vitals.rackId : null,
       rebalanceTimeoutMs: told === null ? vitals.rebalanceTimeoutMs : -1,
       subscribedTopicNames: told === null || !isSame(told.topics, vitals.topics) ? [...vitals.topics] : null,
-      // An empty one takes back the one before.
-      subscribedTopicRegex: told?.regex === vitals.regex ? null : (vitals.regex ?? (hadRegex ? '' : null)),
+      subscribedTopicRegex: told?.regex === vitals.regex ? null : (vitals.regex ?? takenBack),
       serverAssignor: told === null ? vitals.serverAssignor : null,
       topicPartitions:
         told === null || told.owned.version !== vitals.owned.version
