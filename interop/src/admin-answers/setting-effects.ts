@@ -118,8 +118,8 @@ async function quotas({ admin }: Stage): Promise<void> {
     expectTrue((await rates({ components: [{ entityType: 'user' }] })).length >= 2, 'of any user')
   })
   await admin.alterClientQuotas([
-    { entity: { user: 'zoe' }, remove: ['producer_byte_rate'] },
-    { entity: { 'client-id': null, user: 'zoe' }, remove: ['producer_byte_rate'] },
+    { entity: { user: 'zoe' }, delete: ['producer_byte_rate'] },
+    { entity: { 'client-id': null, user: 'zoe' }, delete: ['producer_byte_rate'] },
   ])
   await eventually(async () =>
     expectEqual(await rates({ components: [{ entityType: 'user', name: 'zoe' }] }), [], 'left'),

@@ -327,7 +327,7 @@ async function checkClients(report: Report, ports: Ports): Promise<void> {
       const kafka = new Kafka({ brokers: `localhost:${ports.short}`, sasl, ssl: { ca: testCa } })
       const topic = `sessions-${sasl.mechanism}`
       await using admin = kafka.admin()
-      await admin.createTopics([{ name: topic, partitions: 1 }])
+      await admin.createTopics([{ name: topic, numPartitions: 1 }])
       await using producer = kafka.producer({ topic, value: serde.string })
       await using consumer = kafka.consumer({ groupId: topic, value: serde.string, offsetReset: 'earliest' })
       consumer.subscribe([topic])

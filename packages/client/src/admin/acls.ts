@@ -12,7 +12,8 @@ import {
 } from './acl-names.ts'
 import type { Unknown } from './enumeration.ts'
 import { unsupported } from './kafka-versions.ts'
-import type { EachOf, Outcome } from './partial-failure.ts'
+import { refuseUnknownNames } from './known-names.ts'
+import type { EachOf, Outcome, ListOf } from './partial-failure.ts'
 import { check, failure, outcome, unanswered, type AdminRequests, type CallOptions } from './requests.ts'
 import { toAny } from './routing.ts'
 
@@ -55,14 +56,14 @@ export interface AclFilter {
 }
 
 export interface AclAdmin {
-  createAcls<const Acls extends readonly AclBinding[]>(
-    acls: Acls,
+  createAcls<Acls extends readonly unknown[]>(
+    acls: ListOf<Acls, AclBinding>,
     options?: CallOptions,
   ): Promise<EachOf<Acls, AclBinding>>
   describeAcls(filter?: AclFilter, options?: CallOptions): Promise<readonly DescribedAcl[]>
   /** For each filter what it has deleted. */
-  deleteAcls<const Filters extends readonly AclFilter[]>(
-    filters: Filters,
+  deleteAcls<Filters extends readonly unknown[]>(
+    filters: ListOf<Filters, AclFilter>,
     options?: CallOptions,
   ): Promise<EachOf<Filters, { readonly deleted: readonly DescribedAcl[] }>>
 }
@@ -126,7 +127,18 @@ export function aclAdmin(requests: AdminRequests): AclAdmin {
 
 const notController: ReadonlySet<number> = new Set([ErrorCode.NOT_CONTROLLER])
 
+const aclNames: Record<keyof AclBinding, true> = {
+  resourceType: true,
+  resourceName: true,
+  patternType: true,
+  principal: true,
+  host: true,
+  operation: true,
+  permissionType: true,
+}
+
 function creation(acl: AclBinding, version: number) {
+  refuseUnknownNames('an ACL', acl, aclNames)
   const { patternType = 'LITERAL', host = '*', permissionType = 'ALLOW' } = acl
   if (version === 0 && patternType !== 'LITERAL') throw unsupported(`an ACL with patternType ${patternType}`, '2.0')
   return {
@@ -141,6 +153,7 @@ function creation(acl: AclBinding, version: number) {
 }
 
 function filterFields(filter: AclFilter, version: number) {
+  refuseUnknownNames('a filter of ACLs', filter, aclNames)
   const { patternType = 'ANY' } = filter
   if (version === 0 && patternType !== 'ANY' && patternType !== 'LITERAL')
     throw unsupported(`a filter of ACLs with patternType ${patternType}`, '2.0')

@@ -17,7 +17,7 @@ import { CLIENT_SOFTWARE } from '../cluster/software.ts'
 import { allowedOperations, type AuthorizedOperations, type AuthorizedOperationsOption } from './acl-names.ts'
 import { enumeration } from './enumeration.ts'
 import { unsupported } from './kafka-versions.ts'
-import type { EachOf } from './partial-failure.ts'
+import type { EachOf, ListOf } from './partial-failure.ts'
 import { allFailed, check, matched, outcome, type AdminRequests, type Attempt, type CallOptions } from './requests.ts'
 import { toController } from './routing.ts'
 import { idOrNull, timeOrNull } from './absent.ts'
@@ -102,8 +102,8 @@ export interface ClusterAdmin {
   describeCluster(options?: DescribeClusterOptions): Promise<ClusterDescription>
   /** As one broker tells: that of `nodeId`, or any. */
   describeFeatures(options?: CallOptions & { readonly nodeId?: number }): Promise<FeatureMetadata>
-  updateFeatures<const Updates extends readonly FeatureUpdate[]>(
-    updates: Updates,
+  updateFeatures<Updates extends readonly unknown[]>(
+    updates: ListOf<Updates, FeatureUpdate>,
     options?: CallOptions & { readonly validateOnly?: boolean },
   ): Promise<EachOf<Updates, { readonly feature: string }>>
   /** Forgets a broker that has gone for good (KRaft). */

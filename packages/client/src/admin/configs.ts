@@ -13,7 +13,8 @@ import { configValue, type ConfigValue } from './config-value.ts'
 import { enumeration, type Unknown } from './enumeration.ts'
 import { afterChanges } from './former-configs.ts'
 import { unsupported } from './kafka-versions.ts'
-import type { EachOf, Outcome } from './partial-failure.ts'
+import { refuseUnknownNames } from './known-names.ts'
+import type { EachOf, Outcome, ListOf } from './partial-failure.ts'
 import { check, matched, outcome, type AdminRequests, type Attempt, type CallOptions } from './requests.ts'
 import { toBrokerOrAny } from './routing.ts'
 
@@ -86,16 +87,16 @@ export interface AlterConfigsOptions extends CallOptions {
 }
 
 export interface ConfigAdmin {
-  describeConfigs<const Resources extends readonly ConfigResource[]>(
-    resources: Resources,
+  describeConfigs<Resources extends readonly unknown[]>(
+    resources: ListOf<Resources, ConfigResource>,
     options?: DescribeConfigsOptions,
   ): Promise<EachOf<Resources, ConfigDescription>>
   /**
    * Changes the configs named and no others. On brokers before Kafka 2.3 that is done by reading all and writing all: changes that somebody else makes at
    * that moment are lost, and resources with sensitive configs cannot be changed.
    */
-  incrementalAlterConfigs<const Changes extends readonly ConfigChanges[]>(
-    changes: Changes,
+  incrementalAlterConfigs<Changes extends readonly unknown[]>(
+    changes: ListOf<Changes, ConfigChanges>,
     options?: AlterConfigsOptions,
   ): Promise<EachOf<Changes, ConfigResource>>
   /** Those that have configs of their own, of these types or all. Since Kafka 4.1; client metrics alone since 3.7. */
@@ -138,6 +139,15 @@ const types = enumeration<ConfigType>('config type', {
 
 const changeCodes = { set: 0, delete: 1, append: 2, subtract: 3 } as const
 
+const changeNames: Record<keyof ConfigChanges, true> = {
+  type: true,
+  name: true,
+  set: true,
+  delete: true,
+  append: true,
+  subtract: true,
+}
+
 /** A broker knows its own configs; those of everything else any broker knows. */
 const toOwner = toBrokerOrAny<ConfigResource>(({ type, name }) => {
   if ((type !== 'BROKER' && type !== 'BROKER_LOGGER') || name === '') return null
@@ -166,6 +176,7 @@ export function configAdmin(requests: AdminRequests): ConfigAdmin {
           routing: toOwner,
           retried: new Set([ErrorCode.NOT_CONTROLLER]),
           ask: async (attempt, destination, asked: readonly ConfigChanges[]) => {
+            for (const change of asked) refuseUnknownNames('a change of configs', change, changeNames)
             const wish = { destination, changes: asked, validateOnly: options.validateOnly ?? false }
             try {
               return await alterConfigs(attempt, wish)

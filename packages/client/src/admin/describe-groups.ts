@@ -9,7 +9,7 @@ import { allowedOperations, type AuthorizedOperations, type AuthorizedOperations
 import { assignedPartitions, subscribedTopics } from './described-members.ts'
 import type { GroupState, Told } from './groups.ts'
 import { unsupported } from './kafka-versions.ts'
-import type { EachOf, Outcome } from './partial-failure.ts'
+import type { EachOf, Outcome, ListOf } from './partial-failure.ts'
 import { failure, matched, outcome, type AdminRequests, type Attempt, type CallOptions } from './requests.ts'
 import { toCoordinator } from './routing.ts'
 
@@ -70,13 +70,13 @@ export interface DescribeGroupsOptions extends CallOptions, AuthorizedOperations
 
 export interface DescribeGroupsAdmin {
   /** Of the newer protocol or the classic one. */
-  describeConsumerGroups<const Groups extends readonly string[]>(
-    groupIds: Groups,
+  describeConsumerGroups<Groups extends readonly unknown[]>(
+    groupIds: ListOf<Groups, string>,
     options?: DescribeGroupsOptions,
   ): Promise<EachOf<Groups, ConsumerGroupDescription>>
   /** Of the classic protocol, whatever they are for: Kafka Connect, Schema Registry. */
-  describeClassicGroups<const Groups extends readonly string[]>(
-    groupIds: Groups,
+  describeClassicGroups<Groups extends readonly unknown[]>(
+    groupIds: ListOf<Groups, string>,
     options?: DescribeGroupsOptions,
   ): Promise<EachOf<Groups, ClassicGroupDescription>>
 }

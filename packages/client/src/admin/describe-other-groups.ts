@@ -6,7 +6,7 @@ import type { TopicPartition } from '../record.ts'
 import { allowedOperations, type AuthorizedOperations } from './acl-names.ts'
 import { aboutGroup, partitionsOf, toGroup, type DescribeGroupsOptions } from './describe-groups.ts'
 import type { GroupState, Told } from './groups.ts'
-import type { EachOf } from './partial-failure.ts'
+import type { EachOf, ListOf } from './partial-failure.ts'
 import { failure, matched, outcome, type AdminRequests } from './requests.ts'
 
 export interface ShareGroupMember {
@@ -95,13 +95,13 @@ export interface StreamsGroupDescription extends AuthorizedOperations {
 
 export interface DescribeOtherGroupsAdmin {
   /** Since Kafka 4.1. */
-  describeShareGroups<const Groups extends readonly string[]>(
-    groupIds: Groups,
+  describeShareGroups<Groups extends readonly unknown[]>(
+    groupIds: ListOf<Groups, string>,
     options?: DescribeGroupsOptions,
   ): Promise<EachOf<Groups, ShareGroupDescription>>
   /** Of Kafka Streams applications with its own group protocol (since Kafka 4.1). */
-  describeStreamsGroups<const Groups extends readonly string[]>(
-    groupIds: Groups,
+  describeStreamsGroups<Groups extends readonly unknown[]>(
+    groupIds: ListOf<Groups, string>,
     options?: DescribeGroupsOptions,
   ): Promise<EachOf<Groups, StreamsGroupDescription>>
 }

@@ -6,7 +6,7 @@ import type { PartitionDescription } from '../producer/producer.ts'
 import { allowedOperations, type AuthorizedOperations, type AuthorizedOperationsOption } from './acl-names.ts'
 import { epochOrNull, idOrNull } from './absent.ts'
 import { unsupported } from './kafka-versions.ts'
-import type { EachOf, Outcome } from './partial-failure.ts'
+import type { EachOf, Outcome, ListOf } from './partial-failure.ts'
 import { matched, outcome, type AdminRequests, type Attempt, type CallOptions } from './requests.ts'
 import { toAny } from './routing.ts'
 import { aboutTopic, aboutTopicOrId, type TopicId } from './topics.ts'
@@ -35,8 +35,8 @@ export interface DescribeTopicsOptions extends CallOptions, AuthorizedOperations
 
 export interface DescribeTopicsAdmin {
   /** By name, or by id (since Kafka 3.1). */
-  describeTopics<const Topics extends readonly (string | TopicId)[]>(
-    topics: Topics,
+  describeTopics<Topics extends readonly unknown[]>(
+    topics: ListOf<Topics, string | TopicId>,
     options?: DescribeTopicsOptions,
   ): Promise<EachOf<Topics, TopicDescription>>
 }

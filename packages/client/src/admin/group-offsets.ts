@@ -7,7 +7,7 @@ import { epochOrNull } from './absent.ts'
 import { byTopic, partitionName } from './by-topic.ts'
 import { aboutGroup } from './describe-groups.ts'
 import { unsupported } from './kafka-versions.ts'
-import type { EachOf, Outcome } from './partial-failure.ts'
+import type { EachOf, Outcome, ListOf } from './partial-failure.ts'
 import { allFailed, failure, matched, outcome, type AdminRequests, type Attempt, type CallOptions } from './requests.ts'
 import { toCoordinator, toGroupCoordinator } from './routing.ts'
 import { sideBySide } from './side-by-side.ts'
@@ -37,29 +37,31 @@ export interface ListGroupOffsetsOptions extends CallOptions {
 
 export interface GroupOffsetsAdmin {
   /** Of several groups, or of some partitions of each. */
-  listGroupOffsets<const Groups extends readonly (string | GroupOffsetsQuery)[]>(
-    groups: Groups,
+  listGroupOffsets<Groups extends readonly unknown[]>(
+    groups: ListOf<Groups, string | GroupOffsetsQuery>,
     options?: ListGroupOffsetsOptions,
   ): Promise<EachOf<Groups, GroupOffsets>>
   /** Of a group without members, or partitions none of them reads. */
-  alterGroupOffsets<const Offsets extends readonly TopicPartitionOffset[]>(
+  alterGroupOffsets<Offsets extends readonly unknown[]>(
     groupId: string,
-    offsets: Offsets,
+    offsets: ListOf<Offsets, TopicPartitionOffset>,
     options?: CallOptions,
   ): Promise<EachOf<Offsets, TopicPartition>>
   /** Forgets what a group has committed for partitions of topics none of its members is subscribed to. */
-  deleteGroupOffsets<const Partitions extends readonly TopicPartition[]>(
+  deleteGroupOffsets<Partitions extends readonly unknown[]>(
     groupId: string,
-    partitions: Partitions,
+    partitions: ListOf<Partitions, TopicPartition>,
     options?: CallOptions,
   ): Promise<EachOf<Partitions, TopicPartition>>
 }
 
 export function groupOffsetsAdmin(requests: AdminRequests): GroupOffsetsAdmin {
   return {
-    listGroupOffsets: async (groups, options = {}) => {
-      const queries = groups.map((group) => (typeof group === 'string' ? { groupId: group } : group))
-      const offsets = await requests.each(
+    listGroupOffsets: <Groups extends readonly unknown[]>(
+      groups: ListOf<Groups, string | GroupOffsetsQuery>,
+      options: ListGroupOffsetsOptions = {},
+    ) =>
+      requests.each(
         {
           operation: 'listGroupOffsets',
           routing: toGroupCoordinator,
@@ -67,11 +69,9 @@ export function groupOffsetsAdmin(requests: AdminRequests): GroupOffsetsAdmin {
           ask: (attempt, destination, asked: readonly GroupOffsetsQuery[]) =>
             fetchOffsets(attempt, { destination, queries: asked, requireStable: options.requireStable ?? false }),
         },
-        queries,
+        queriesOf(groups as readonly (string | GroupOffsetsQuery)[]),
         options,
-      )
-      return offsets as EachOf<typeof groups, GroupOffsets>
-    },
+      ) as Promise<EachOf<Groups, GroupOffsets>>,
     alterGroupOffsets: (groupId, offsets, options = {}) =>
       requests.each(
         {
@@ -123,6 +123,10 @@ export function groupOffsetsAdmin(requests: AdminRequests): GroupOffsetsAdmin {
         options,
       ),
   }
+}
+
+export function queriesOf(groups: readonly (string | GroupOffsetsQuery)[]): readonly GroupOffsetsQuery[] {
+  return groups.map((group) => (typeof group === 'string' ? { groupId: group } : group))
 }
 
 /** Newer versions want ids of topics, which an admin need not know. */

@@ -2,7 +2,7 @@
 import { DeleteGroups, ErrorCode, KafkaError, LeaveGroup, ListGroups } from '@millrace/protocol'
 import type { Response } from '@millrace/protocol'
 import { unsupported } from './kafka-versions.ts'
-import type { EachOf, Outcome } from './partial-failure.ts'
+import type { EachOf, Outcome, ListOf } from './partial-failure.ts'
 import { allFailed, failure, matched, outcome, type AdminRequests, type Attempt, type CallOptions } from './requests.ts'
 import { toBroker, toCoordinator } from './routing.ts'
 import { sideBySide } from './side-by-side.ts'
@@ -53,14 +53,14 @@ export interface GroupAdmin {
   /** Of all brokers. */
   listGroups(options?: ListGroupsOptions): Promise<readonly GroupListing[]>
   /** Groups of any type that have no members. */
-  deleteGroups<const Groups extends readonly string[]>(
-    groupIds: Groups,
+  deleteGroups<Groups extends readonly unknown[]>(
+    groupIds: ListOf<Groups, string>,
     options?: CallOptions,
   ): Promise<EachOf<Groups, { readonly groupId: string }>>
   /** Of a classic or consumer group; they may join again. */
-  removeGroupMembers<const Members extends readonly MemberToRemove[]>(
+  removeGroupMembers<Members extends readonly unknown[]>(
     groupId: string,
-    members: Members,
+    members: ListOf<Members, MemberToRemove>,
     options?: RemoveMembersOptions,
   ): Promise<EachOf<Members, { readonly memberId: string; readonly groupInstanceId: string | null }>>
 }

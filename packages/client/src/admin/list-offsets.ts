@@ -4,7 +4,7 @@ import type { TopicPartition } from '../record.ts'
 import { epochOrNull, offsetOrNull, timeOrNull } from './absent.ts'
 import { byTopic, partitionName } from './by-topic.ts'
 import { unsupported } from './kafka-versions.ts'
-import type { EachOf } from './partial-failure.ts'
+import type { EachOf, ListOf } from './partial-failure.ts'
 import { passingTrouble } from './partitions.ts'
 import { matched, outcome, type AdminRequests, type CallOptions } from './requests.ts'
 import { toLeader } from './routing.ts'
@@ -42,8 +42,8 @@ export interface ListOffsetsOptions extends CallOptions {
 }
 
 export interface ListOffsetsAdmin {
-  listOffsets<const Queries extends readonly OffsetQuery[]>(
-    queries: Queries,
+  listOffsets<Queries extends readonly unknown[]>(
+    queries: ListOf<Queries, OffsetQuery>,
     options?: ListOffsetsOptions,
   ): Promise<EachOf<Queries, ListedOffset>>
 }

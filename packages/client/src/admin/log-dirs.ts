@@ -4,7 +4,7 @@ import type { Response } from '@millrace/protocol'
 import type { Destination } from '../cluster/destination.ts'
 import type { TopicPartition } from '../record.ts'
 import { byTopic, partitionName } from './by-topic.ts'
-import type { EachOf, Outcome } from './partial-failure.ts'
+import type { EachOf, Outcome, ListOf } from './partial-failure.ts'
 import { failure, matched, outcome, type AdminRequests, type Attempt, type CallOptions } from './requests.ts'
 import { toBroker } from './routing.ts'
 
@@ -55,17 +55,17 @@ export interface ReplicaLogDirs extends Replica {
 }
 
 export interface LogDirAdmin {
-  describeLogDirs<const Brokers extends readonly number[]>(
-    brokerIds: Brokers,
+  describeLogDirs<Brokers extends readonly unknown[]>(
+    brokerIds: ListOf<Brokers, number>,
     options?: CallOptions,
   ): Promise<EachOf<Brokers, BrokerLogDirs>>
-  describeReplicaLogDirs<const Replicas extends readonly Replica[]>(
-    replicas: Replicas,
+  describeReplicaLogDirs<Replicas extends readonly unknown[]>(
+    replicas: ListOf<Replicas, Replica>,
     options?: CallOptions,
   ): Promise<EachOf<Replicas, ReplicaLogDirs>>
   /** Begins to move replicas between directories of their broker. `REPLICA_NOT_AVAILABLE`: it will be put there once it comes. */
-  alterReplicaLogDirs<const Moves extends readonly ReplicaMove[]>(
-    moves: Moves,
+  alterReplicaLogDirs<Moves extends readonly unknown[]>(
+    moves: ListOf<Moves, ReplicaMove>,
     options?: CallOptions,
   ): Promise<EachOf<Moves, Replica>>
 }

@@ -310,6 +310,7 @@ test('a filter of ACLs for any pattern is one for literal names, where there are
     ),
   ])
   assert.deepEqual(await admin.describeAcls(), [])
+  await assert.rejects(admin.describeAcls({ principl: 'User:a' } as never), /no principl; did you mean principal\?/)
   await assert.rejects(admin.describeAcls({ patternType: 'PREFIXED' }), unsupported(/2\.0/))
   assert.equal(filters.length, 1)
 })

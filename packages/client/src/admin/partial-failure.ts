@@ -7,6 +7,9 @@ import { KafkaError } from '@millrace/protocol'
 /** A result for each of `Things`: as many as were asked for, so that `const [topic] = await admin.describeTopics(['a'])` is no guess. */
 export type EachOf<Things extends readonly unknown[], Result> = { readonly [Index in keyof Things]: Result }
 
+/** What `Things` are inferred from: a list of them, however long, in which the compiler knows each. */
+export type ListOf<Things extends readonly unknown[], Thing> = readonly [...{ [Index in keyof Things]: Thing }]
+
 /** What became of one thing. */
 export type Outcome<Result> = { readonly value: Result } | { readonly error: KafkaError }
 

@@ -11,7 +11,7 @@ import type { TopicPartition } from '../record.ts'
 import { byTopic, partitionName } from './by-topic.ts'
 import { enumeration } from './enumeration.ts'
 import { unsupported } from './kafka-versions.ts'
-import { resultsOf, type EachOf, type Outcome } from './partial-failure.ts'
+import { resultsOf, type EachOf, type Outcome, type ListOf } from './partial-failure.ts'
 import { allFailed, check, matched, outcome, type AdminRequests, type Attempt, type CallOptions } from './requests.ts'
 import { toController, toLeader } from './routing.ts'
 import { aboutTopic, retriedWithin, type ValidatedChangeOptions } from './topics.ts'
@@ -60,12 +60,12 @@ export interface AlterReassignmentsOptions extends CallOptions {
 }
 
 export interface PartitionAdmin {
-  createPartitions<const Topics extends readonly NewPartitions[]>(
-    topics: Topics,
+  createPartitions<Topics extends readonly unknown[]>(
+    topics: ListOf<Topics, NewPartitions>,
     options?: ValidatedChangeOptions,
   ): Promise<EachOf<Topics, { readonly topic: string }>>
-  deleteRecords<const Partitions extends readonly RecordsToDelete[]>(
-    partitions: Partitions,
+  deleteRecords<Partitions extends readonly unknown[]>(
+    partitions: ListOf<Partitions, RecordsToDelete>,
     options?: CallOptions,
   ): Promise<EachOf<Partitions, DeletedRecords>>
   /** Of all partitions when none are named: then the answer has those only whose leader changed or could not. */
@@ -75,8 +75,8 @@ export interface PartitionAdmin {
     options?: CallOptions,
   ): Promise<readonly ElectedLeader[]>
   /** Begins to move partitions between brokers, or gives that up; `listPartitionReassignments` tells when it is done. */
-  alterPartitionReassignments<const Reassignments extends readonly NewReassignment[]>(
-    reassignments: Reassignments,
+  alterPartitionReassignments<Reassignments extends readonly unknown[]>(
+    reassignments: ListOf<Reassignments, NewReassignment>,
     options?: AlterReassignmentsOptions,
   ): Promise<EachOf<Reassignments, TopicPartition>>
   /** Those under way: of all partitions when none are named. */

@@ -1,6 +1,7 @@
 /** How much users and clients may ask of the brokers. */
 import { AlterClientQuotas, DescribeClientQuotas } from '@millrace/protocol'
-import type { EachOf } from './partial-failure.ts'
+import { refuseUnknownNames } from './known-names.ts'
+import type { EachOf, ListOf } from './partial-failure.ts'
 import { check, outcome, unanswered, type AdminRequests, type CallOptions } from './requests.ts'
 import { toAny } from './routing.ts'
 
@@ -32,17 +33,19 @@ export interface DescribedQuota {
 export interface QuotaChanges {
   readonly entity: QuotaEntity
   readonly set?: Readonly<Record<string, number>>
-  readonly remove?: readonly string[]
+  readonly delete?: readonly string[]
 }
 
 export interface QuotaAdmin {
   /** All quotas, when no filter is given. */
   describeClientQuotas(filter?: QuotaFilter, options?: CallOptions): Promise<readonly DescribedQuota[]>
-  alterClientQuotas<const Changes extends readonly QuotaChanges[]>(
-    changes: Changes,
+  alterClientQuotas<Changes extends readonly unknown[]>(
+    changes: ListOf<Changes, QuotaChanges>,
     options?: CallOptions & { readonly validateOnly?: boolean },
   ): Promise<EachOf<Changes, { readonly entity: QuotaEntity }>>
 }
+
+const changeNames: Record<keyof QuotaChanges, true> = { entity: true, set: true, delete: true }
 
 const match = { exact: 0, default: 1, any: 2 } as const
 
@@ -70,12 +73,13 @@ export function quotaAdmin(requests: AdminRequests): QuotaAdmin {
           operation: 'alterClientQuotas',
           routing: toAny,
           ask: async ({ send }, destination, asked: readonly QuotaChanges[]) => {
+            for (const change of asked) refuseUnknownNames('a change of quotas', change, changeNames)
             const { entries } = await send(destination, AlterClientQuotas, {
-              entries: asked.map(({ entity, set = {}, remove = [] }) => ({
+              entries: asked.map(({ entity, set = {}, delete: deleted = [] }) => ({
                 entity: Object.entries(entity).map(([entityType, entityName]) => ({ entityType, entityName })),
                 ops: [
                   ...Object.entries(set).map(([key, value]) => ({ key, value, remove: false })),
-                  ...remove.map((key) => ({ key, value: 0, remove: true })),
+                  ...deleted.map((key) => ({ key, value: 0, remove: true })),
                 ],
               })),
               validateOnly,

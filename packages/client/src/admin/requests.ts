@@ -7,7 +7,7 @@ import type { Api, RequestInput, Response } from '@millrace/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Destination } from '../cluster/destination.ts'
 import { explained } from './kafka-versions.ts'
-import { resultsOf, type EachOf, type Outcome } from './partial-failure.ts'
+import { resultsOf, type EachOf, type ListOf, type Outcome } from './partial-failure.ts'
 import type { Route, Routing } from './routing.ts'
 
 export interface CallOptions {
@@ -89,12 +89,12 @@ export class AdminRequests {
   }
 
   /** An operation on each of `things`. @throws as `resultsOf` does. */
-  async each<const Things extends readonly Thing[], Thing, Result>(
+  async each<Things extends readonly unknown[], Thing, Result>(
     plan: Plan<Thing, Result>,
-    things: Things,
+    things: ListOf<Things, Thing>,
     options: CallOptions,
   ): Promise<EachOf<Things, Result>> {
-    const outcomes = await this.outcomes(plan, things, options)
+    const outcomes = await this.outcomes(plan, things as readonly Thing[], options)
     return resultsOf(plan.operation, outcomes) as EachOf<Things, Result>
   }
 

@@ -3,7 +3,7 @@ import { AlterUserScramCredentials, DescribeUserScramCredentials, ErrorCode } fr
 import { stretch, type Random } from '@millrace/runtime'
 import { enumeration, type Unknown } from './enumeration.ts'
 import { outcome, check, matched, allFailed, type AdminRequests, type CallOptions } from './requests.ts'
-import type { EachOf } from './partial-failure.ts'
+import type { EachOf, ListOf } from './partial-failure.ts'
 import { toAny, toController } from './routing.ts'
 
 export type ScramMechanism = 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
@@ -41,8 +41,8 @@ export interface ScramAdmin {
     users?: readonly string[] | null,
     options?: CallOptions,
   ): Promise<readonly UserScramCredentials[]>
-  alterUserScramCredentials<const Alterations extends readonly (ScramUpsertion | ScramDeletion)[]>(
-    alterations: Alterations,
+  alterUserScramCredentials<Alterations extends readonly unknown[]>(
+    alterations: ListOf<Alterations, ScramUpsertion | ScramDeletion>,
     options?: CallOptions,
   ): Promise<EachOf<Alterations, { readonly user: string }>>
 }

@@ -10,8 +10,8 @@ import type { TopicPartition } from '../record.ts'
 import { epochOrNull, offsetOrNull } from './absent.ts'
 import { byTopic, partitionName } from './by-topic.ts'
 import { aboutGroup } from './describe-groups.ts'
-import type { GroupOffsetsQuery } from './group-offsets.ts'
-import type { EachOf, Outcome } from './partial-failure.ts'
+import { queriesOf, type GroupOffsetsQuery } from './group-offsets.ts'
+import type { EachOf, Outcome, ListOf } from './partial-failure.ts'
 import { allFailed, failure, matched, outcome, type AdminRequests, type CallOptions } from './requests.ts'
 import { toCoordinator, toGroupCoordinator } from './routing.ts'
 
@@ -33,29 +33,31 @@ export interface NewShareOffset extends TopicPartition {
 }
 
 export interface ShareGroupOffsetsAdmin {
-  listShareGroupOffsets<const Groups extends readonly (string | GroupOffsetsQuery)[]>(
-    groups: Groups,
+  listShareGroupOffsets<Groups extends readonly unknown[]>(
+    groups: ListOf<Groups, string | GroupOffsetsQuery>,
     options?: CallOptions,
   ): Promise<EachOf<Groups, ShareGroupOffsets>>
   /** Of a group without members. */
-  alterShareGroupOffsets<const Offsets extends readonly NewShareOffset[]>(
+  alterShareGroupOffsets<Offsets extends readonly unknown[]>(
     groupId: string,
-    offsets: Offsets,
+    offsets: ListOf<Offsets, NewShareOffset>,
     options?: CallOptions,
   ): Promise<EachOf<Offsets, TopicPartition>>
   /** Of whole topics, of a group without members. */
-  deleteShareGroupOffsets<const Topics extends readonly string[]>(
+  deleteShareGroupOffsets<Topics extends readonly unknown[]>(
     groupId: string,
-    topics: Topics,
+    topics: ListOf<Topics, string>,
     options?: CallOptions,
   ): Promise<EachOf<Topics, { readonly topic: string }>>
 }
 
 export function shareGroupOffsetsAdmin(requests: AdminRequests): ShareGroupOffsetsAdmin {
   return {
-    listShareGroupOffsets: async (groups, options = {}) => {
-      const queries = groups.map((group) => (typeof group === 'string' ? { groupId: group } : group))
-      const offsets = await requests.each(
+    listShareGroupOffsets: <Groups extends readonly unknown[]>(
+      groups: ListOf<Groups, string | GroupOffsetsQuery>,
+      options: CallOptions = {},
+    ) =>
+      requests.each(
         {
           operation: 'listShareGroupOffsets',
           routing: toGroupCoordinator,
@@ -79,11 +81,9 @@ export function shareGroupOffsetsAdmin(requests: AdminRequests): ShareGroupOffse
             )
           },
         },
-        queries,
+        queriesOf(groups as readonly (string | GroupOffsetsQuery)[]),
         options,
-      )
-      return offsets as EachOf<typeof groups, ShareGroupOffsets>
-    },
+      ) as Promise<EachOf<Groups, ShareGroupOffsets>>,
     alterShareGroupOffsets: (groupId, offsets, options = {}) =>
       requests.each(
         {

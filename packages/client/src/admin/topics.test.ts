@@ -120,3 +120,16 @@ test('internal topics are listed when asked for', async (context) => {
     '__consumer_offsets',
   ])
 })
+
+test('a misspelt name is refused, as leaving it out would do something else', async (context) => {
+  const { admin } = await adminOf(context)
+  const misspelt = (value: object) => value as never
+  await assert.rejects(admin.createTopics([misspelt({ name: 't', partitions: 3 })]), {
+    name: 'TypeError',
+    message: 'a new topic has no partitions; did you mean numPartitions?',
+  })
+  await assert.rejects(
+    admin.incrementalAlterConfigs([misspelt({ type: 'TOPIC', name: 't', remove: ['retention.ms'] })]),
+    /a change of configs has no remove/,
+  )
+})

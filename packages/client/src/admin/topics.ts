@@ -4,7 +4,8 @@ import type { Response } from '@millrace/protocol'
 import { idOrNull } from './absent.ts'
 import { configValue, type ConfigValue } from './config-value.ts'
 import { unsupported } from './kafka-versions.ts'
-import type { EachOf } from './partial-failure.ts'
+import { refuseUnknownNames } from './known-names.ts'
+import type { EachOf, ListOf } from './partial-failure.ts'
 import { check, matched, outcome, type AdminRequests, type CallOptions } from './requests.ts'
 import { toController } from './routing.ts'
 
@@ -52,13 +53,13 @@ export interface TopicId {
 }
 
 export interface TopicAdmin {
-  createTopics<const Topics extends readonly NewTopic[]>(
-    topics: Topics,
+  createTopics<Topics extends readonly unknown[]>(
+    topics: ListOf<Topics, NewTopic>,
     options?: ValidatedChangeOptions,
   ): Promise<EachOf<Topics, CreatedTopic>>
   /** By name, or by id (since Kafka 2.8). */
-  deleteTopics<const Topics extends readonly (string | TopicId)[]>(
-    topics: Topics,
+  deleteTopics<Topics extends readonly unknown[]>(
+    topics: ListOf<Topics, string | TopicId>,
     options?: ChangeTopicsOptions,
   ): Promise<EachOf<Topics, { readonly name: string; readonly topicId: string | null }>>
   /** All that this client may see; the brokers' own only with `includeInternal`. */
@@ -154,7 +155,17 @@ export function aboutTopicOrId(topic: string | TopicId): string {
   return typeof topic === 'string' ? `topic ${topic}` : `topic with id ${topic.topicId}`
 }
 
-function creation({ name, numPartitions, replicationFactor, replicaAssignments, configs }: NewTopic, version: number) {
+const topicNames: Record<keyof NewTopic, true> = {
+  name: true,
+  numPartitions: true,
+  replicationFactor: true,
+  replicaAssignments: true,
+  configs: true,
+}
+
+function creation(topic: NewTopic, version: number) {
+  refuseUnknownNames('a new topic', topic, topicNames)
+  const { name, numPartitions, replicationFactor, replicaAssignments, configs } = topic
   const isAssigned = replicaAssignments !== undefined
   if (isAssigned && (numPartitions !== undefined || replicationFactor !== undefined))
     throw new TypeError(`topic ${name}: give either replicaAssignments, or numPartitions and replicationFactor`)

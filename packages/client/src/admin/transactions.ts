@@ -14,7 +14,7 @@ import { offsetOrNull, timeOrNull } from './absent.ts'
 import { byTopic, partitionName } from './by-topic.ts'
 import type { Told } from './groups.ts'
 import { unsupported } from './kafka-versions.ts'
-import type { EachOf, Outcome } from './partial-failure.ts'
+import type { EachOf, Outcome, ListOf } from './partial-failure.ts'
 import { matched, outcome, unanswered, type AdminRequests, type CallOptions } from './requests.ts'
 import { toBroker, toLeader, toTransactionCoordinator, type Routing } from './routing.ts'
 import { sideBySide } from './side-by-side.ts'
@@ -89,13 +89,13 @@ export interface FencedProducer {
 
 export interface TransactionAdmin {
   /** As the leader of each partition knows them, or the broker `brokerId`. Since Kafka 2.8. */
-  describeProducers<const Partitions extends readonly TopicPartition[]>(
-    partitions: Partitions,
+  describeProducers<Partitions extends readonly unknown[]>(
+    partitions: ListOf<Partitions, TopicPartition>,
     options?: CallOptions & { readonly brokerId?: number },
   ): Promise<EachOf<Partitions, PartitionProducers>>
   /** Since Kafka 3.0. */
-  describeTransactions<const Ids extends readonly string[]>(
-    transactionalIds: Ids,
+  describeTransactions<Ids extends readonly unknown[]>(
+    transactionalIds: ListOf<Ids, string>,
     options?: CallOptions,
   ): Promise<EachOf<Ids, TransactionDescription>>
   /** Of all brokers. Since Kafka 3.0. */
@@ -103,8 +103,8 @@ export interface TransactionAdmin {
   /** Ends a transaction that hangs in one partition because its coordinator forgot it. Its records there count as aborted. */
   abortTransaction(transaction: TransactionToAbort, options?: CallOptions): Promise<void>
   /** Shuts out the producers that use these ids, and aborts what they have open. */
-  fenceProducers<const Ids extends readonly string[]>(
-    transactionalIds: Ids,
+  fenceProducers<Ids extends readonly unknown[]>(
+    transactionalIds: ListOf<Ids, string>,
     options?: CallOptions,
   ): Promise<EachOf<Ids, FencedProducer>>
   /** Aborts the open transaction of an id, and shuts out its producer. */

@@ -20,6 +20,11 @@ test('results are as many as things were asked for', () => {
     const [one, two] = await settled(admin.describeTopics(['a', 'b']))
     type<Equal<typeof one, PromiseSettledResult<TopicDescription>>>()
     if (two.status === 'fulfilled') void two.value.name
+    // @ts-expect-error -- a name that is not known is no way to say something.
+    await admin.createTopics([{ name: 't', numPartition: 1 }])
+    const removal = { type: 'TOPIC', name: 't', delete: ['x'] } as const
+    // @ts-expect-error -- the same within several.
+    await admin.incrementalAlterConfigs([removal, { type: 'TOPIC', name: 'u', remove: ['x'] }])
     // @ts-expect-error -- offsets are bigint.
     await admin.alterGroupOffsets('g', [{ topic: 't', partition: 0, offset: 1 }])
     // @ts-expect-error -- there is no such operation.
