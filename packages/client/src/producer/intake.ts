@@ -43,6 +43,13 @@ export interface Submission {
   readonly signal: AbortSignal | undefined
 }
 
+/** Since when the records of a submission wait. */
+interface Since {
+  /** On the monotonic clock. */
+  readonly deadlineMs: number
+  readonly serial: number
+}
+
 /** Invariant: while something waits for a topic, or for memory, what comes later for it waits behind. */
 export class Intake implements Disposable {
   readonly #cluster: Cluster
@@ -59,6 +66,7 @@ export class Intake implements Disposable {
   readonly #watching: Disposable
   #deadlineTimer: Timer | null = null
   #waitingCount = 0
+  #nextSerial = 0
   #hold: Disposable | null = null
   #isServingMemory = false
 
@@ -119,26 +127,19 @@ export class Intake implements Disposable {
       for (let at = 0; at < records.length; at++) this.#refuse(records[at]!, receiver, at, signal.reason as Error)
       return
     }
-    const deadlineMs = this.#deadlineMs()
-    const at = this.#memoryLine.length > 0 ? 0 : this.#placeAll(submission, 0, records.length, deadlineMs)
-    if (at < records.length) this.#queueForMemory(this.#waiting(submission, at, records.length, deadlineMs))
+    const since = this.#since()
+    const at = this.#memoryLine.length > 0 ? 0 : this.#placeAll(submission, 0, records.length, since)
+    if (at < records.length) this.#queueForMemory(this.#waiting(submission, at, records.length, since))
   }
 
   /** Resolves when all that waits now is batched or refused. */
   async drained(): Promise<void> {
-    const waiting = [...this.#memoryLine, ...[...this.#awaitedTopics].flatMap(({ line }) => line)]
-    await Promise.all(
-      waiting.map(
-        (send) =>
-          new Promise<void>((resolve) => {
-            const before = send.onLeft
-            send.onLeft = () => {
-              before?.()
-              resolve()
-            }
-          }),
-      ),
-    )
+    const later = this.#nextSerial
+    for (;;) {
+      const waiting = this.#allWaiting().filter(({ serial }) => serial < later)
+      if (waiting.length === 0) return
+      await Promise.all(waiting.map((send) => send.left()))
+    }
   }
 
   /** Memory has become free. */
@@ -149,7 +150,7 @@ export class Intake implements Disposable {
     try {
       while (this.#memoryLine.length > 0 && !this.#accumulator.isFull) {
         const send = this.#memoryLine[0]!
-        send.at = this.#placeAll(send, send.at, send.end, send.deadlineMs)
+        send.at = this.#placeAll(send, send.at, send.end, send)
         if (send.at < send.end) break
         this.#memoryLine.shift()
         this.#left(send)
@@ -161,8 +162,7 @@ export class Intake implements Disposable {
 
   /** Refuses all that waits. */
   refuseAll(error: Error): void {
-    for (const send of this.#memoryLine.slice()) this.#refuseWaiting(send, error)
-    for (const { line } of this.#awaitedTopics) for (const send of line.slice()) this.#refuseWaiting(send, error)
+    for (const send of this.#allWaiting()) this.#refuseWaiting(send, error)
   }
 
   [Symbol.dispose](): void {
@@ -172,7 +172,7 @@ export class Intake implements Disposable {
   }
 
   /** Returns the index of the first record for which there is no memory. Those of unknown topics get in line for these. */
-  #placeAll({ records, receiver, signal }: Submission, from: number, to: number, deadlineMs: number): number {
+  #placeAll({ records, receiver, signal }: Submission, from: number, to: number, since: Since): number {
     const nowMs = this.#cluster.world.clock.now()
     for (let at = from; at < to; at++) {
       if (this.#accumulator.isFull) return at
@@ -180,7 +180,7 @@ export class Intake implements Disposable {
       try {
         const topic = this.#topicOf(record)
         if (topic.line.length === 0 && isKnown(topic, record)) this.#place(topic, record, receiver, at, nowMs)
-        else this.#queueForTopic(topic, this.#waiting({ records, receiver, signal }, at, at + 1, deadlineMs))
+        else this.#queueForTopic(topic, this.#waiting({ records, receiver, signal }, at, at + 1, since))
       } catch (error) {
         this.#refuse(record, receiver, at, error as Error)
       }
@@ -264,9 +264,13 @@ export class Intake implements Disposable {
     { records, receiver, signal }: Submission,
     at: number,
     end: number,
-    deadlineMs = this.#deadlineMs(),
+    { deadlineMs, serial } = this.#since(),
   ): WaitingSend {
-    return new WaitingSend({ records, at, end, receiver, deadlineMs, signal })
+    return new WaitingSend({ records, at, end, receiver, deadlineMs, serial, signal })
+  }
+
+  #allWaiting(): WaitingSend[] {
+    return [...this.#memoryLine, ...[...this.#awaitedTopics].flatMap(({ line }) => line)]
   }
 
   #queueForMemory(send: WaitingSend): void {
@@ -283,8 +287,7 @@ export class Intake implements Disposable {
   }
 
   #join(line: WaitingSend[], send: WaitingSend): void {
-    send.line = line
-    line.push(send)
+    lineUp(line, send)
     this.#waitingCount++
     this.#hold ??= this.#cluster.holdProcess()
     const { signal } = send
@@ -379,8 +382,7 @@ export class Intake implements Disposable {
       if (!isKnown(topic, record)) return
       line.shift()
       if (this.#memoryLine.length > 0 || this.#accumulator.isFull) {
-        send.line = this.#memoryLine
-        this.#memoryLine.push(send)
+        lineUp(this.#memoryLine, send)
         this.#armDeadline()
         continue
       }
@@ -413,13 +415,21 @@ export class Intake implements Disposable {
     })
   }
 
-  #deadlineMs(): number {
-    return this.#nowMs() + this.#configuration.maxBlockMs
+  #since(): Since {
+    return { deadlineMs: this.#nowMs() + this.#configuration.maxBlockMs, serial: this.#nextSerial++ }
   }
 
   #nowMs(): number {
     return this.#cluster.world.clock.monotonicMs()
   }
+}
+
+/** Before those submitted later, which may have come to this line first. */
+function lineUp(line: WaitingSend[], send: WaitingSend): void {
+  let at = line.length
+  while (at > 0 && line[at - 1]!.serial > send.serial) at--
+  line.splice(at, 0, send)
+  send.line = line
 }
 
 /** Whether the partition that the record wants, or any, is known. */

@@ -167,3 +167,16 @@ test('partitionsFor tells leaders and replicas', async () => {
     ],
   )
 })
+
+test('records that waited in different lines keep the order of the calls', async () => {
+  await using world = await start({ t: 1, other: 1 })
+  await using producer = world.kafka.producer({ bufferMemory: 2000, batchSize: 1 })
+  const value = 'x'.repeat(900)
+  await producer.send({ topic: 't', value })
+  const filling = producer.sendAll([0, 1, 2, 3].map(() => ({ topic: 't', value })))
+  // Memory is full: the first waits for memory, and then for its topic; the second for its topic.
+  const first = producer.sendAll([{ topic: 'other', value: 'first' }])
+  const second = producer.send({ topic: 'other', value: 'second' })
+  await Promise.all([filling, first, second])
+  assert.deepEqual(await committedValues(world.broker, 'other'), ['first', 'second'])
+})

@@ -88,6 +88,21 @@ for (const [name, options] of protocols) {
     assert.equal(await committedOffset(world.broker, 'group'), 11n)
   })
 
+  test(`${name}: a commit waits for records that waited for memory, and then for their topic`, async () => {
+    await using world = await start(options)
+    await world.broker.createTopic('other')
+    await using producer = world.kafka.producer({ transactionalId: 'tx', bufferMemory: 2000, batchSize: 1 })
+    const value = 'x'.repeat(900)
+    await producer.transaction(async (transaction) => {
+      await transaction.send({ topic: 't', partition: 0, value })
+      void transaction.sendAll([
+        ...[0, 1, 2, 3, 4].map(() => ({ topic: 't', partition: 0, value })),
+        { topic: 'other', partition: 0, value: 'the last' },
+      ])
+    })
+    assert.deepEqual(await committedValues(world.broker, 'other', 0), ['the last'])
+  })
+
   test(`${name}: a member that the group does not know spoils the transaction, not the producer`, async () => {
     await using world = await start(options)
     await using producer = world.kafka.producer({ transactionalId: 'tx' })

@@ -12,6 +12,8 @@ export class WaitingSend {
   readonly deadlineMs: number
   readonly signal: AbortSignal | undefined
   readonly end: number
+  /** Grows with each submission; what waits for memory, and then for its topic, keeps it. */
+  readonly serial: number
   /** The next of them; its index is its slot at the receiver. */
   at: number
   /** Where they wait. */
@@ -26,6 +28,7 @@ export class WaitingSend {
     readonly receiver: Receiver
     readonly deadlineMs: number
     readonly signal: AbortSignal | undefined
+    readonly serial: number
   }) {
     this.records = options.records
     this.at = options.at
@@ -33,5 +36,17 @@ export class WaitingSend {
     this.receiver = options.receiver
     this.deadlineMs = options.deadlineMs
     this.signal = options.signal
+    this.serial = options.serial
+  }
+
+  /** Resolves when they wait no more here. */
+  left(): Promise<void> {
+    return new Promise((resolve) => {
+      const before = this.onLeft
+      this.onLeft = () => {
+        before?.()
+        resolve()
+      }
+    })
   }
 }
