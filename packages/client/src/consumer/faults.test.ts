@@ -248,13 +248,7 @@ test('commits without waiting that come while one is under way are made one, the
   await consumer.commit([{ ...t0, offset: 0n }])
   for (let offset = 1n; offset <= 100n; offset++) consumer.commitAsync([{ ...t0, offset }])
   await consumer.commit([{ ...t0, offset: 101n }])
-  const committed = log.requests
-    .filter(({ api }) => api === 'OffsetCommit')
-    .map(
-      ({ request }) =>
-        (request as { topics: { partitions: { committedOffset: bigint }[] }[] }).topics[0]!.partitions[0]!
-          .committedOffset,
-    )
+  const committed = log.committed()
   assert.ok(committed.length <= 5, `${committed.length} requests`)
   assert.deepEqual(
     committed,
@@ -262,6 +256,24 @@ test('commits without waiting that come while one is under way are made one, the
   )
   assert.equal(committed.at(-2), 100n)
   assert.equal(committed.at(-1), 101n)
+})
+
+test('a commit without waiting does not overtake one that is waited for', async (context) => {
+  const log = await StagedLog.stage(context)
+  await using consumer = log.kafka.consumer({ ...text, groupId: 'g', enableAutoCommit: false })
+  consumer.assign([t0])
+  const first = Promise.withResolvers<void>()
+  log.onCommit = () => {
+    first.resolve()
+    return 0
+  }
+  consumer.commitAsync([{ ...t0, offset: 1n }])
+  await first.promise
+  const waited = consumer.commit([{ ...t0, offset: 2n }])
+  consumer.commitAsync([{ ...t0, offset: 3n }])
+  await waited
+  await consumer.commit([{ ...t0, offset: 4n }])
+  assert.deepEqual(log.committed(), [1n, 2n, 3n, 4n])
 })
 
 test('a failure of a commit without waiting goes to onError', async (context) => {

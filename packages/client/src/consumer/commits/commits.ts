@@ -50,7 +50,7 @@ export class Commits<K, V> {
   readonly #options: CommitsOptions<K, V>
   /** Settles when what was begun before is done. */
   #last: Promise<void> = Promise.resolve()
-  /** Of commits without waiting, not sent yet: by partition and topic. */
+  /** Of commits without waiting since the last that is waited for, not sent yet: by partition and topic. */
   #waiting = new Map<string, TopicPartitionOffset>()
   /** Whether the application has asked for any of them. */
   #isAsked = false
@@ -88,6 +88,9 @@ export class Commits<K, V> {
         : cluster.withRetries(`commit of group ${groupId}`, (signal) => this.#once(offsets, signal), options),
     )
     this.#last = sent.catch(noop)
+    // What comes without waiting from now on goes after it.
+    this.#waiting = new Map()
+    this.#isSending = false
     return sent
   }
 
@@ -142,9 +145,10 @@ export class Commits<K, V> {
     for (const one of offsets) this.#waiting.set(partitionName(one), one)
     if (this.#isSending || this.#waiting.size === 0) return
     this.#isSending = true
+    const waiting = this.#waiting
     this.#last = this.#last.then(async () => {
-      while (this.#waiting.size > 0) await this.#sendWaiting()
-      this.#isSending = false
+      while (waiting.size > 0) await this.#sendWaiting(waiting)
+      if (this.#waiting === waiting) this.#isSending = false
     })
   }
 
@@ -157,11 +161,11 @@ export class Commits<K, V> {
     await this.#last
   }
 
-  async #sendWaiting(): Promise<void> {
+  async #sendWaiting(waiting: Map<string, TopicPartitionOffset>): Promise<void> {
     const { cluster, groupId, settings, onTrouble } = this.#options
-    const offsets = [...this.#waiting.values()]
+    const offsets = [...waiting.values()]
     const isAsked = this.#isAsked
-    this.#waiting.clear()
+    waiting.clear()
     this.#isAsked = false
     try {
       await this.#once(offsets, cluster.signal)

@@ -97,6 +97,13 @@ export class StagedLog {
     return this.requests.filter((one) => one.api === api).length
   }
 
+  /** The offsets that were committed, in order. */
+  committed(): bigint[] {
+    return this.requests
+      .filter(({ api }) => api === 'OffsetCommit')
+      .map(({ request }) => (request as Request<typeof OffsetCommit>).topics[0]!.partitions[0]!.committedOffset)
+  }
+
   /** A batch with these values, of the present epoch. */
   append(...values: readonly string[]): void {
     const builder = new RecordBatchBuilder({ baseOffset: this.endOffset, partitionLeaderEpoch: this.leaderEpoch })
