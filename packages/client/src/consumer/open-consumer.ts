@@ -43,6 +43,7 @@ function runHost<K, V>(
     source: core.source,
     cluster,
     settings,
+    reads: (topic) => reads(core, topic),
     alsoSubscribe: core.subscription === null ? null : (topics) => core.alsoSubscribe(topics),
     openProducer: () => openProducer<Uint8Array, Uint8Array>(contexts, { clientId, logger, acks: 'all' }),
     openScanner: () => {
@@ -50,4 +51,9 @@ function runHost<K, V>(
       return openConsumer(contexts.open(consumerOptions, options, 'consumer.run()', CONSUMER_METRICS))
     },
   }
+}
+
+function reads<K, V>({ subscription, assignment }: ConsumerCore<K, V>, topic: string): boolean {
+  if (subscription === null) return assignment.topics().includes(topic)
+  return subscription instanceof RegExp ? subscription.test(topic) : subscription.includes(topic)
 }

@@ -445,8 +445,8 @@ export class Executor<K, V> implements RecordReader {
     await Promise.all(works.map((work) => work.idle()))
     for (const work of works) {
       this.#report(work)
-      const { position, isEnding } = work
-      if (position !== null && !isEnding) source.rewind(position)
+      const { position, isEnding, isFinished } = work
+      if (position !== null && !isEnding && !isFinished) source.rewind(position)
       source.release(work)
       work.giveBack()
     }

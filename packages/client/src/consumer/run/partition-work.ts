@@ -71,6 +71,8 @@ export class PartitionWork<K, V> implements TopicPartition {
   #keptForLater: ConsumerRecord<K, V> | null = null
   /** Of the first record in hand. */
   #start: bigint | null = null
+  /** Behind the batch, and behind what follows its records that is not for the application. */
+  #end: TopicPartitionOffset | null = null
   #reported: bigint | null = null
   #whenIdle: (() => void)[] = []
 
@@ -88,6 +90,7 @@ export class PartitionWork<K, V> implements TopicPartition {
 
   take(batch: ConsumerBatch<K, V>): void {
     this.#start ??= batch.firstOffset
+    this.#end = batch.end
     this.#records = batch[Symbol.iterator]()
   }
 
@@ -175,9 +178,15 @@ export class PartitionWork<K, V> implements TopicPartition {
     return null
   }
 
+  /** Everything that was taken is finished. */
+  get isFinished(): boolean {
+    return this.#records === null && this.#keptForLater === null && this.prefix.slots === 0
+  }
+
   /** Where to go on when what is in hand is given back: behind the finished prefix. Null when nothing was taken. */
   get position(): TopicPartitionOffset | null {
     const { last } = this.prefix
+    if (this.isFinished) return this.#end
     if (last !== null) return this.#behind(last.offset, last.leaderEpoch)
     return this.#start === null ? null : { topic: this.topic, partition: this.partition, offset: this.#start }
   }
@@ -185,9 +194,11 @@ export class PartitionWork<K, V> implements TopicPartition {
   /** What has been finished since this was last asked; null when nothing was. */
   takeProgress(): TopicPartitionOffset | null {
     const { last } = this.prefix
-    if (last === null || last.offset === this.#reported) return null
-    this.#reported = last.offset
-    return this.#behind(last.offset, last.leaderEpoch)
+    if (last === null) return null
+    const position = this.isFinished && this.#end !== null ? this.#end : this.#behind(last.offset, last.leaderEpoch)
+    if (position.offset === this.#reported) return null
+    this.#reported = position.offset
+    return position
   }
 
   #behind(offset: bigint, leaderEpoch: number | null): TopicPartitionOffset {
@@ -200,6 +211,7 @@ export class PartitionWork<K, V> implements TopicPartition {
     this.#generation++
     this.prefix.clear()
     this.#start = null
+    this.#end = null
     this.#reported = null
     this.#records = null
     this.#keptForLater = null

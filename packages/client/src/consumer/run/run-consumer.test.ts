@@ -132,6 +132,19 @@ test('a member that joins takes over without a record being lost or handled twic
   assert.equal(seen.length, 400)
 })
 
+test('what is committed lies behind the markers of transactions, too', async (context) => {
+  const { kafka, owned, consumer } = await world(context)
+  const writer = owned.use(kafka.producer({ transactionalId: 'w', value: serde.string }))
+  await writer.transaction(async (transaction) => {
+    await transaction.send({ topic: 'orders', value: 'a' })
+  })
+  const running = consumer({ isolationLevel: 'read_committed' })
+  await running.run({ eachRecord: () => void running.close() })
+  await using reader = consumer({ groupId: 'g' })
+  const [committed] = await reader.committed([{ topic: 'orders', partition: 0 }])
+  assert.equal(committed?.offset, 2n)
+})
+
 test('repeated in place, a record holds up those behind it', async (context) => {
   const { consumer, write } = await world(context)
   await write(['a', 'b'])
@@ -307,6 +320,9 @@ test('options that are unknown, wrong, or do not go together are refused', async
   await assert.rejects(running.run({ eachRecord, concurrency: 0 }), /concurrency expects a whole number/)
   await assert.rejects(running.run({ eachRecord, retry: { attempts: 0 } }), /retry: attempts expects/)
   await assert.rejects(running.run({ eachRecord, retry: { attempts: 2, keepKeyOrder: true } }), /goes with retry.topic/)
+  await assert.rejects(running.run({ eachRecord, deadLetter: { topic: 'orders' } }), /among the topics that this/)
+  const pattern = consumer({ topics: /^orders/ })
+  await assert.rejects(pattern.run({ eachRecord, deadLetter: { topic: 'orders-dead' } }), /among the topics that this/)
   const manual = consumer({ enableAutoCommit: false })
   await assert.rejects(
     manual.run({ eachRecord, retry: { attempts: 2, topic: 'r', keepKeyOrder: true } }),

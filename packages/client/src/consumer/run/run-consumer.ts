@@ -45,6 +45,8 @@ export interface RunHost<K, V> {
     readonly tracing: Tracing | null
   }
   readonly deserializers: Deserializers<K, V>
+  /** Whether this consumer reads the topic already. */
+  readonly reads: (topic: string) => boolean
   /** Null when partitions are assigned by hand, and there is no subscription to widen. */
   readonly alsoSubscribe: ((topics: readonly string[]) => Disposable) | null
   /** An idempotent one that waits for all replicas. */
@@ -100,6 +102,8 @@ function check<K, V>(options: RunOptions<K, V>, host: RunHost<K, V>): void {
   if (deadLetter !== undefined) settingsFrom({ topic: required(text) }, { ...deadLetter }, `${place}: deadLetter`)
   if (retry?.keepKeyOrder === true && retry.topic === undefined)
     throw new TypeError(`${place}: keepKeyOrder goes with retry.topic; in place, order is kept anyway`)
+  if (deadLetter !== undefined && host.reads(deadLetter.topic))
+    throw new TypeError(`${place}: deadLetter.topic ${deadLetter.topic} is among the topics that this consumer reads`)
   if (retry?.topic === undefined) return
   if (host.settings.groupId === null || host.alsoSubscribe === null)
     throw new TypeError(`${place}: retry.topic needs a groupId and a subscription, for the retry topic is read as well`)
