@@ -87,6 +87,7 @@ export class ConsumerCore<K, V> {
     const interceptors = new Interceptors(settings.interceptors, logger)
     const onError = (error: Error, about: AssignedPartition<K, V> | null): void => this.source.tell(error, about)
     const onTrouble = (error: Error): void => this.troubled(error)
+    const report = (): void => this.source.reader?.report?.()
     const { assignment } = this
     const parts = { cluster, settings, assignment, signal: cluster.signal, onError, onTrouble }
     this.source = new PartitionSource({
@@ -105,6 +106,8 @@ export class ConsumerCore<K, V> {
       ...parts,
       groupOffsets: this.groupOffsets,
       beginsAtStart: (topic) => this.ownTopics.has(topic),
+      report,
+      onMoved: (partition) => this.source.reader?.moved([partition]),
       onPosition: () => this.#positioned(),
     })
     this.fetcher = new Fetcher({
@@ -124,7 +127,7 @@ export class ConsumerCore<K, V> {
             groupOffsets: this.groupOffsets,
             metrics,
             membership: () => this.membership,
-            report: () => this.source.reader?.report?.(),
+            report,
             onCommitted: (offsets) => interceptors.committed(offsets),
           })
     this.rebalances = new Rebalances({

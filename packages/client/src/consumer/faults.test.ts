@@ -317,3 +317,56 @@ test('a slow application has no more in memory than the bounds say', async (cont
   }
   assert.ok(asked > 40n)
 })
+
+test('run hands out nothing from before a seek of a handler, whatever else there is room for', async (context) => {
+  const log = await StagedLog.stage(context)
+  for (let value = 0; value < 10; value++) log.append(String(value))
+  await using consumer = log.kafka.consumer({ ...text, maxPollRecords: 1 })
+  consumer.assign([t0])
+  const abort = new AbortController()
+  const values: (string | null)[] = []
+  await consumer.run({
+    concurrency: 2,
+    signal: abort.signal,
+    eachRecord: async ({ value }) => {
+      values.push(value)
+      await Promise.resolve()
+      if (value === '1') await consumer.seek(7n)
+      if (value === '9') abort.abort()
+    },
+  })
+  assert.deepEqual(values, ['0', '1', '7', '8', '9'])
+})
+
+test('what a loop has in hand of a log that was truncated meanwhile is not taken for handled beyond the cut', async (context) => {
+  const log = await StagedLog.stage(context)
+  log.append('0', '1', '2', '3')
+  const told = Promise.withResolvers<void>()
+  await using consumer = log.kafka.consumer({
+    ...text,
+    groupId: 'g',
+    enableAutoCommit: false,
+    onError: () => told.resolve(),
+  })
+  consumer.assign([t0])
+  await consumer.seek(0n)
+  const values: (string | null)[] = []
+  for await (const { value } of consumer) {
+    values.push(value)
+    if (values.length === 1) {
+      // An unclean election, while three more records are in the hands of the loop.
+      log.truncate(0n)
+      log.leaderEpoch = 1
+      log.append('other 0', 'other 1')
+      log.epochEnd = (epoch) => ({ leaderEpoch: epoch, endOffset: epoch === 0 ? 0n : log.endOffset })
+      log.onFetch = (_offset, { topics }) =>
+        topics[0]!.partitions[0]!.currentLeaderEpoch === 0 ? { errorCode: ErrorCode.FENCED_LEADER_EPOCH } : null
+      log.wake()
+      await told.promise
+    }
+    if (value === 'other 1') break
+  }
+  await consumer.commit()
+  assert.deepEqual(values, ['0', 'other 0', 'other 1'])
+  assert.deepEqual(log.committed(), [1n])
+})

@@ -72,8 +72,8 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
     const leaving = [...assignment].filter((partition) => !wanted.has(partitionName(partition)))
     if (leaving.length > 0) {
       if (commitsOnItsOwn) commits?.commitSoon(commits.handled())
-      source.reader?.moved(leaving)
       for (const partition of leaving) assignment.remove(partition)
+      source.reader?.moved(leaving)
     }
     this.#core.add(partitions, { isWithheld: false })
     if (commitsOnItsOwn) commits?.startAutomatic()
@@ -160,12 +160,13 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
     this.#requireOpen()
     if (typeof target === 'bigint' && target < 0n) throw new RangeError(`cannot seek to offset ${target}`)
     const moved = partitions.map((partition) => this.#core.assignment.require(partition))
-    this.#core.source.reader?.moved(partitions)
     for (const partition of moved) {
       if (typeof target === 'bigint') partition.moveTo({ offset: target, leaderEpoch: -1 })
       else if (typeof target === 'string') partition.resetTo(target)
       else partition.resetTo({ timestamp: BigInt(target.timestamp) })
     }
+    // Not before, as the reader may take more at once.
+    this.#core.source.reader?.moved(partitions)
     this.#core.wake()
   }
 

@@ -129,6 +129,8 @@ export class Rebalances<K, V> implements MembershipOwner {
         const found = assignment.get(partition)
         if (found !== undefined) assignment.remove(found)
       }
+      // Had it not let go in time, what it has would be counted in the next assignment of the same partitions.
+      this.#options.source.reader?.moved(partitions)
     })
   }
 

@@ -24,6 +24,10 @@ export interface PositionFinderOptions<K, V> {
   readonly signal: AbortSignal
   /** Topics of this consumer's own, of which nothing may be passed over, whatever `offsetReset` says of others. */
   readonly beginsAtStart: (topic: string) => boolean
+  /** Has the reader tell what is handled. */
+  readonly report: () => void
+  /** Reading goes on elsewhere: what the reader has in hand of the partition does not count any more. */
+  readonly onMoved: (partition: AssignedPartition<K, V>) => void
   /** A partition can be read, or read again. */
   readonly onPosition: () => void
   /** For whoever reads next, unless reading goes on elsewhere in the partition before that. */
@@ -218,9 +222,17 @@ export class PositionFinder<K, V> {
     const what =
       `${topic}-${number} was truncated: the log does not hold offset ${position.offset} of epoch ${position.leaderEpoch} any more` +
       (isKnown ? `, it parts from what was read at ${end.endOffset}` : '')
-    const { offsetReset } = this.#options.settings
+    const { settings, report, onMoved } = this.#options
+    const { offsetReset } = settings
     if (offsetReset === 'none' || !isKnown) this.#start(partition, what)
-    else partition.moveTo({ offset: end.endOffset, leaderEpoch: end.leaderEpoch })
+    else {
+      // What the application has in hand and the log still holds is given to it again.
+      report()
+      const { handled } = partition
+      const isBehind = handled !== null && handled.offset < end.endOffset
+      partition.moveTo(isBehind ? handled : { offset: end.endOffset, leaderEpoch: end.leaderEpoch })
+      onMoved(partition)
+    }
     if (offsetReset !== 'none') this.#options.onTrouble(new KafkaError(ErrorCode.OFFSET_OUT_OF_RANGE, what))
   }
 
