@@ -34,8 +34,8 @@ export class ProducerIdentity<B extends Sequenced, Q extends SequencedQueue<B>> 
   #producer = noProducer
   #needsNewEpoch = false
   /**
-   * Queues of which a batch has expired after it was sent, with the number behind it: whether the leader has it is not known, so nothing new
-   * goes out until what is in flight is settled.
+   * Queues of which a numbered batch was given up without the leader's refusal, with the number behind it: whether the leader has it is not
+   * known, so nothing new goes out until what is in flight is settled.
    */
   readonly #unresolved = new Map<Q, number>()
   /** Queues to begin at 0 with the new epoch. */
@@ -153,7 +153,7 @@ export class ProducerIdentity<B extends Sequenced, Q extends SequencedQueue<B>> 
     queue.sequences.remove(batch)
   }
 
-  /** The batch has expired after it was sent at least once. */
+  /** The batch was given up, and the leader has not refused it: it may have it, or miss it. */
   becameUnresolved(queue: Q, batch: B): void {
     const next = addToSequence(lastSequenceOf(batch), 1)
     const known = this.#unresolved.get(queue)

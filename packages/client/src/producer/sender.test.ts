@@ -411,3 +411,20 @@ test('tracing sees each record go out and end, and its headers go along', async 
     [['own=x', 'traceparent=00-1'], [], ['traceparent=00-3']],
   )
 })
+
+test('after a batch whose retries are used up nothing goes out with a gap before it: a new epoch begins', async () => {
+  await using world = await start(
+    { answer: ({ index }) => (index < 2 ? { errorCode: ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND } : {}) },
+    { retries: 1 },
+  )
+  await assert.rejects(world.producer.send({ value: 'a' }), { code: ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND })
+  await world.producer.send({ value: 'b' })
+  assert.deepEqual(
+    world.leader.seen.map(({ values, baseSequence, epoch }) => [values[0], baseSequence, epoch]),
+    [
+      ['a', 0, 0],
+      ['a', 0, 0],
+      ['b', 0, 1],
+    ],
+  )
+})

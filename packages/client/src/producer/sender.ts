@@ -172,9 +172,8 @@ export class Sender implements AsyncDisposable {
   #failExpired(nowMs: number): void {
     const { accumulator, identity } = this.#options
     for (const batch of accumulator.takeExpired(nowMs)) {
-      const wasSent = batch.attempts > 0
       this.#failBatch(batch, expired(batch, nowMs), ErrorCode.REQUEST_TIMED_OUT, false)
-      if (wasSent && batch.baseSequence >= 0) identity?.becameUnresolved(batch.queue, batch)
+      if (batch.baseSequence >= 0) identity?.becameUnresolved(batch.queue, batch)
       this.#options.cluster.metadata.refreshSoon()
     }
   }
@@ -417,7 +416,9 @@ export class Sender implements AsyncDisposable {
       return
     }
     // Without attempts left it is not known whether an earlier one was written, and its numbers cannot be given to others.
-    this.#failBatch(batch, refusal(batch, answer), errorCode, batch.attempts <= configuration.retries, answer)
+    const isRefused = batch.attempts <= configuration.retries && !isRetriable(errorCode)
+    this.#failBatch(batch, refusal(batch, answer), errorCode, isRefused, answer)
+    if (!isRefused && batch.baseSequence >= 0) identity?.becameUnresolved(queue, batch)
   }
 
   /** It cannot be put into a request that this broker understands. */
@@ -477,7 +478,7 @@ export class Sender implements AsyncDisposable {
       while (queue.first !== null) {
         const batch = this.#options.accumulator.take(queue)
         this.#failBatch(batch, error, error.code, false)
-        if (batch.attempts > 0 && batch.baseSequence >= 0) this.#options.identity?.becameUnresolved(queue, batch)
+        if (batch.baseSequence >= 0) this.#options.identity?.becameUnresolved(queue, batch)
       }
     }
   }
