@@ -175,7 +175,13 @@ test('repeated through topics, a record lets others pass, and comes as it was', 
       if (attempt === 3) void running.close()
     },
   })
-  assert.deepEqual(seen, ['orders-0@0 a#1', 'orders-0@1 b#1', 'orders-0@2 c#1', 'orders-0@0 a#2', 'orders-0@0 a#3'])
+  assert.deepEqual(
+    seen.filter((one) => one.includes('a#')),
+    ['orders-0@0 a#1', 'orders-0@0 a#2', 'orders-0@0 a#3'],
+  )
+  // Before the last attempt: how soon after the first depends on how busy the machine is.
+  assert.deepEqual(new Set(seen.slice(0, -1)).size, 4)
+  assert.ok(seen.includes('orders-0@1 b#1') && seen.includes('orders-0@2 c#1'), String(seen))
   const topics = (await admin.listTopics()).map(({ name }) => name)
   assert.deepEqual(topics.filter((name) => name.startsWith('orders')).toSorted(), [
     'orders',
@@ -266,8 +272,10 @@ test('with keepKeyOrder records of a key follow one that waits, and other keys d
       if (record.value === 'a3') void running.close()
     },
   })
-  assert.deepEqual(seen.slice(0, 3), ['a1#1', 'b1#1', 'b2#1'])
-  assert.deepEqual(seen.slice(3), ['a1#2', 'a1#3', 'a2#1', 'a3#1'])
+  const of = (key: string): string[] => seen.filter((one) => one.startsWith(key))
+  assert.deepEqual(of('a'), ['a1#1', 'a1#2', 'a1#3', 'a2#1', 'a3#1'])
+  assert.deepEqual(of('b'), ['b1#1', 'b2#1'])
+  assert.ok(seen.indexOf('b2#1') < seen.indexOf('a2#1'), String(seen))
 })
 
 test('with keepKeyOrder a run that begins learns which keys wait, and later those that do no more', async (context) => {
@@ -298,7 +306,11 @@ test('with keepKeyOrder a run that begins learns which keys wait, and later thos
   })()
   await second.run({
     ...options,
-    eachRecord: (record, { attempt }) => {
+    concurrency: 2,
+    eachRecord: async (record, { attempt }) => {
+      // The key waits until the partition of the others is read.
+      while (record.value === 'a1' && !seen.includes('b2#1 from 0'))
+        await new Promise((resolve) => setTimeout(resolve, 10))
       seen.push(`${record.value}#${attempt} from ${textOf(record, failureHeaders.topic) === undefined ? 0 : 1}`)
       if (record.value === 'a3') void second.close()
     },
