@@ -161,6 +161,12 @@ export class Accumulator {
     this.onFreed()
   }
 
+  /** Takes a batch out of its queue, to be failed. */
+  remove(batch: ProducerBatch): void {
+    batch.queue.remove(batch)
+    if (batch.queue.waitingCount === 0) this.waitingQueues.delete(batch.queue)
+  }
+
   /** Fails all batches that were never sent. */
   failUnsent(error: Error): void {
     for (const queue of this.waitingQueues) {
@@ -172,9 +178,8 @@ export class Accumulator {
   /** Fails everything, sent or not. */
   failAll(error: Error): void {
     for (const batch of this.#incomplete) {
-      batch.queue.remove(batch)
+      this.remove(batch)
       batch.queue.sequences.remove(batch)
-      if (batch.queue.waitingCount === 0) this.waitingQueues.delete(batch.queue)
       this.fail(batch, error)
     }
   }
@@ -190,10 +195,7 @@ export class Accumulator {
       if (expiryMs <= nowMs) expired.push(batch)
       else this.#nextExpiryMs = Math.min(this.#nextExpiryMs, expiryMs)
     }
-    for (const batch of expired) {
-      batch.queue.remove(batch)
-      if (batch.queue.waitingCount === 0) this.waitingQueues.delete(batch.queue)
-    }
+    for (const batch of expired) this.remove(batch)
     return expired
   }
 

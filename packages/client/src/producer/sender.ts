@@ -3,51 +3,25 @@
  * answer, a timer, new metadata), so at the end of the turn everything that can go now goes. Source of the rules: Kafka's Sender.
  */
 import type { BrokerConnection } from '@millrace/network'
-import {
-  CODEC_WORKER_FROM_BYTES,
-  CodecWorker,
-  compress,
-  ErrorCode,
-  errorName,
-  InitProducerId,
-  isRetriable,
-  KafkaError,
-  Produce,
-  type RequestInput,
-  type Response,
-} from '@millrace/protocol'
+import { ErrorCode, KafkaError, Produce, type RequestInput, type Response } from '@millrace/protocol'
 import type { Logger, Timer } from '@millrace/runtime'
-import { backoffMs } from '../cluster/backoff.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Accumulator } from './accumulator.ts'
+import { acquireProducerId } from './acquire-producer-id.ts'
+import { BatchFates } from './batch-fates.ts'
 import { BrokerLink } from './broker-link.ts'
 import type { ProducerConfiguration } from './configuration.ts'
 import type { Intake } from './intake.ts'
+import { Packer } from './packer.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import { matchAnswer, produceRequest, produceVersion, type PartitionAnswer } from './produce-exchange.ts'
-import { expired, type ProducerBatch } from './producer-batch.ts'
+import type { ProducerBatch } from './producer-batch.ts'
 import type { ProducerIdentity } from './producer-identity.ts'
 import type { ProducerMetrics } from './producer-metrics.ts'
 import type { PartitionLoads } from './sticky-partition.ts'
 import type { TopicQueues } from './topic-queues.ts'
-import { refusal, refusedRecords } from './refusal.ts'
 
 const LANE = 'requests'
-
-/** Errors after which the metadata are to be asked for again. */
-const staleMetadata = new Set<number>([
-  ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
-  ErrorCode.LEADER_NOT_AVAILABLE,
-  ErrorCode.NOT_LEADER_OR_FOLLOWER,
-  ErrorCode.REPLICA_NOT_AVAILABLE,
-  ErrorCode.NETWORK_EXCEPTION,
-  ErrorCode.KAFKA_STORAGE_ERROR,
-  ErrorCode.LISTENER_NOT_FOUND,
-  ErrorCode.FENCED_LEADER_EPOCH,
-  ErrorCode.UNKNOWN_LEADER_EPOCH,
-  ErrorCode.UNKNOWN_TOPIC_ID,
-  ErrorCode.INCONSISTENT_TOPIC_ID,
-])
 
 /** What the sender has to know of the transaction under way. */
 export interface SenderTransactions {
@@ -95,9 +69,10 @@ export class Sender implements AsyncDisposable {
   readonly #options: SenderOptions
   readonly #links = new Map<number, BrokerLink>()
   readonly #onChange: Disposable
+  readonly #fates: BatchFates
+  readonly #packer: Packer
   /** Keeps order without sequence numbers: a partition has one request on its way. */
   readonly #isOrderedByWaiting: boolean
-  #codecs: CodecWorker | null = null
   #isPassDue = false
   #timer: Timer | null = null
   #timerAtMs = Infinity
@@ -109,7 +84,17 @@ export class Sender implements AsyncDisposable {
 
   constructor(options: SenderOptions) {
     this.#options = options
-    const { configuration, cluster, identity } = options
+    const { configuration, cluster, identity, accumulator, logger } = options
+    this.#fates = new BatchFates(options, () => this.wake())
+    this.#packer = new Packer({
+      packing: configuration.packing,
+      logger,
+      onDone: () => this.wake(),
+      onFailed: (batch, error) => {
+        accumulator.remove(batch)
+        this.#fates.givenUp(batch, error)
+      },
+    })
     this.#isOrderedByWaiting = identity === null && configuration.maxInFlightRequestsPerConnection === 1
     this.#onChange = cluster.metadata.onChange(() => this.wake())
   }
@@ -127,7 +112,7 @@ export class Sender implements AsyncDisposable {
     this.#onChange[Symbol.dispose]()
     this.#hold?.[Symbol.dispose]()
     this.#hold = null
-    await this.#codecs?.[Symbol.asyncDispose]()
+    await this.#packer[Symbol.asyncDispose]()
   }
 
   readonly #runPass = (): void => {
@@ -139,7 +124,7 @@ export class Sender implements AsyncDisposable {
     const { accumulator } = this.#options
     const nowMs = this.#nowMs()
     if (!this.#prepare()) return
-    this.#failExpired(nowMs)
+    for (const batch of accumulator.takeExpired(nowMs)) this.#fates.expired(batch, nowMs)
     const dueMs = this.#findCandidates(nowMs)
     for (const link of this.#links.values()) if (link.isReady) this.#serve(link, nowMs)
     this.#holdProcess(accumulator.waitingQueues.size > 0)
@@ -153,7 +138,7 @@ export class Sender implements AsyncDisposable {
     if (identity.hasUnresolved && identity.resolve()) transactions?.lostTrack()
     if (transactions === null) {
       identity.bumpIfNeeded()
-      if (!identity.hasId && accumulator.waitingQueues.size > 0 && !this.#isAcquiringId) void this.#acquireId()
+      if (!identity.hasId && accumulator.waitingQueues.size > 0 && !this.#isAcquiringId) void this.#acquireId(identity)
       return true
     }
     const { fatalError, abortError } = transactions
@@ -167,15 +152,6 @@ export class Sender implements AsyncDisposable {
     }
     if (abortError !== null) accumulator.failUnsent(abortError)
     return true
-  }
-
-  #failExpired(nowMs: number): void {
-    const { accumulator, identity } = this.#options
-    for (const batch of accumulator.takeExpired(nowMs)) {
-      this.#failBatch(batch, expired(batch, nowMs), ErrorCode.REQUEST_TIMED_OUT, false)
-      if (batch.baseSequence >= 0) identity?.becameUnresolved(batch.queue, batch)
-      this.#options.cluster.metadata.refreshSoon()
-    }
   }
 
   /** Gives each broker the queues it could be sent. Returns when, on the monotonic clock, more become ready by time alone. */
@@ -243,7 +219,7 @@ export class Sender implements AsyncDisposable {
       if (batch === null || (transactions !== null && !transactions.includes(queue))) continue
       if (identity !== null && !identity.mayDrain(queue, batch)) continue
       if (batches.length > 0 && this.#isOrderedByWaiting && batches.some((other) => other.queue === queue)) continue
-      if (!this.#pack(batch)) continue
+      if (!this.#packer.pack(batch)) continue
       if (batches.length > 0 && sizeBytes + batch.sizeBytes > configuration.maxRequestSize) break
       accumulator.take(queue)
       identity?.drained(queue, batch)
@@ -252,43 +228,6 @@ export class Sender implements AsyncDisposable {
       link.nextStart = at + 1
     }
     return batches
-  }
-
-  /** Compresses the batch; large ones in the codec thread. False: not done yet. */
-  #pack(batch: ProducerBatch): boolean {
-    if (batch.isPacking) return false
-    const records = batch.recordsToPack
-    if (records === null) return true
-    const { compression, compressionLevel } = this.#options.configuration.packing
-    batch.close()
-    if (records.length < CODEC_WORKER_FROM_BYTES) {
-      this.#packed(batch, compress(compression, records, compressionLevel))
-      return true
-    }
-    batch.isPacking = true
-    this.#codecs ??= new CodecWorker({
-      onTrouble: (error) => this.#options.logger.warn('the thread that compresses has failed', { error }),
-    })
-    this.#codecs
-      .compress(compression, records, compressionLevel)
-      .catch(() => compress(compression, records, compressionLevel))
-      .then(
-        (bytes) => this.#packed(batch, bytes),
-        (error: unknown) => {
-          batch.queue.remove(batch)
-          this.#failBatch(batch, error as Error, ErrorCode.UNKNOWN_SERVER_ERROR, false)
-        },
-      )
-      .finally(() => {
-        batch.isPacking = false
-        this.wake()
-      })
-    return false
-  }
-
-  #packed(batch: ProducerBatch, bytes: Uint8Array): void {
-    batch.packed(bytes)
-    batch.queue.topic.compression.observed(batch.compressionRatio)
   }
 
   #send(link: BrokerLink, connection: BrokerConnection, batches: readonly ProducerBatch[], nowMs: number): void {
@@ -310,7 +249,7 @@ export class Sender implements AsyncDisposable {
       const version = produceVersion(connection.versionOf(Produce), batches, options)
       exchange = { link, batches, version, request: produceRequest(batches, options) }
     } catch (error) {
-      for (const batch of batches) this.#notSendable(batch, error as Error)
+      for (const batch of batches) this.#fates.notSendable(batch, error as Error)
       return
     }
     metrics.sent(batches, nowMs)
@@ -334,23 +273,19 @@ export class Sender implements AsyncDisposable {
     link.inFlight--
     this.wake()
     if (answer === null) {
-      for (const batch of batches) this.#written(batch, -1n, -1)
+      for (const batch of batches) this.#fates.written(batch, -1n, -1)
       return
     }
     metrics.answered(answer.throttleTimeMs)
     cluster.throttle(link.nodeId, LANE, answer.throttleTimeMs)
     matchAnswer(batches, { request, answer, version }, (batch, partition) => {
       if (partition === null)
-        this.#failed(
-          batch,
-          { ...noDetail, errorCode: ErrorCode.NETWORK_EXCEPTION, errorMessage: 'the answer left it out' },
-          nowMs,
-        )
+        this.#fates.unanswered(batch, ErrorCode.NETWORK_EXCEPTION, 'the answer left it out', nowMs)
       else if (partition.errorCode === ErrorCode.NONE)
-        this.#written(batch, partition.baseOffset, Number(partition.logAppendTimeMs))
+        this.#fates.written(batch, partition.baseOffset, Number(partition.logAppendTimeMs))
       else {
         this.#noteLeader(batch, partition, answer)
-        this.#failed(batch, partition, nowMs)
+        this.#fates.refused(batch, partition, nowMs)
       }
     })
   }
@@ -364,85 +299,12 @@ export class Sender implements AsyncDisposable {
       void connection[Symbol.asyncDispose]()
     const nowMs = this.#nowMs()
     for (const batch of batches) {
-      if (code === null) this.#notSendable(batch, error)
+      if (code === null) this.#fates.notSendable(batch, error)
       else {
         const errorCode = code === ErrorCode.CORRUPT_MESSAGE ? ErrorCode.NETWORK_EXCEPTION : code
-        this.#failed(batch, { ...noDetail, errorCode, errorMessage: error.message }, nowMs)
+        this.#fates.unanswered(batch, errorCode, error.message, nowMs)
       }
     }
-  }
-
-  #written(batch: ProducerBatch, baseOffset: bigint, logAppendTimeMs: number): void {
-    const { identity, accumulator, metrics } = this.#options
-    arrived(batch)
-    if (!batch.isSettled) metrics.acknowledged(batch, baseOffset)
-    if (batch.baseSequence >= 0) identity?.acked(batch.queue, batch, baseOffset)
-    accumulator.deliver(batch, baseOffset, logAppendTimeMs)
-  }
-
-  /** An answer with an error, or none: the batch is split, sent again, or failed. */
-  #failed(batch: ProducerBatch, answer: PartitionAnswer, nowMs: number): void {
-    const { identity, accumulator, configuration, cluster, metrics, logger } = this.#options
-    const { queue } = batch
-    const { errorCode } = answer
-    arrived(batch)
-    if (staleMetadata.has(errorCode)) cluster.metadata.refreshSoon()
-    if (batch.isSettled) return
-    if (errorCode === ErrorCode.MESSAGE_TOO_LARGE && batch.recordsCount > 1) {
-      identity?.untracked(queue, batch)
-      const parts = accumulator.splitAndPutBack(batch)
-      if (identity !== null) for (const part of parts) queue.sequences.track(part)
-      metrics.split()
-      return
-    }
-    const hasAttempts =
-      batch.attempts <= configuration.retries && nowMs < batch.createdMs + configuration.deliveryTimeoutMs
-    if (hasAttempts && (identity === null ? isRetriable(errorCode) : identity.canRetry(queue, batch, answer))) {
-      logger.debug('a batch is sent again', {
-        topic: queue.topic.name,
-        partition: queue.partition,
-        attempts: batch.attempts,
-        error: errorName(errorCode),
-        message: answer.errorMessage,
-      })
-      batch.retryAtMs = nowMs + this.#pauseMs(batch.attempts)
-      accumulator.putBack(batch)
-      metrics.retried(batch)
-      return
-    }
-    if (errorCode === ErrorCode.DUPLICATE_SEQUENCE_NUMBER) {
-      // It is written, so long ago that the leader does not remember where.
-      this.#written(batch, -1n, -1)
-      return
-    }
-    // Without attempts left it is not known whether an earlier one was written, and its numbers cannot be given to others.
-    const isRefused = batch.attempts <= configuration.retries && !isRetriable(errorCode)
-    this.#failBatch(batch, refusal(batch, answer), errorCode, isRefused, answer)
-    if (!isRefused && batch.baseSequence >= 0) identity?.becameUnresolved(queue, batch)
-  }
-
-  /** It cannot be put into a request that this broker understands. */
-  #notSendable(batch: ProducerBatch, error: Error): void {
-    arrived(batch)
-    const code = error instanceof KafkaError ? error.code : ErrorCode.UNKNOWN_SERVER_ERROR
-    this.#failBatch(batch, error, code, true)
-  }
-
-  #failBatch(
-    batch: ProducerBatch,
-    error: Error,
-    errorCode: number,
-    isRefused: boolean,
-    answer: PartitionAnswer | null = null,
-  ): void {
-    if (batch.isSettled) return
-    const { identity, transactions, accumulator, metrics, logger } = this.#options
-    logger.debug('a batch has failed', { topic: batch.queue.topic.name, partition: batch.queue.partition, error })
-    metrics.failed(batch, error)
-    transactions?.batchFailed(error)
-    if (batch.baseSequence >= 0) identity?.failed(batch.queue, batch, errorCode, isRefused)
-    accumulator.fail(batch, error, answer === null ? null : refusedRecords(batch, answer, error))
-    this.wake()
   }
 
   /** KIP-951. */
@@ -473,34 +335,21 @@ export class Sender implements AsyncDisposable {
 
   /** The broker does not let us in: waiting would not help. */
   #failLink(link: BrokerLink, error: KafkaError): void {
-    for (const queue of this.#options.accumulator.waitingQueues) {
+    const { accumulator } = this.#options
+    for (const queue of accumulator.waitingQueues) {
       if (queue.topic.leaderOf(queue.partition) !== link.nodeId) continue
-      while (queue.first !== null) {
-        const batch = this.#options.accumulator.take(queue)
-        this.#failBatch(batch, error, error.code, false)
-        if (batch.baseSequence >= 0) this.#options.identity?.becameUnresolved(queue, batch)
-      }
+      while (queue.first !== null) this.#fates.givenUp(accumulator.take(queue), error)
     }
   }
 
-  async #acquireId(): Promise<void> {
-    const { cluster, identity, accumulator, configuration } = this.#options
+  async #acquireId(identity: Identity): Promise<void> {
+    const { cluster, accumulator, configuration } = this.#options
     this.#isAcquiringId = true
     try {
-      const { producerId, producerEpoch } = await cluster.withRetries(
-        'getting a producer id',
-        async (signal) => {
-          const request = { transactionalId: null, transactionTimeoutMs: 0x7fff_ffff }
-          const answer = await cluster.send('any', InitProducerId, request, { signal })
-          if (answer.errorCode !== ErrorCode.NONE) throw new KafkaError(answer.errorCode)
-          return answer
-        },
-        { timeoutMs: configuration.deliveryTimeoutMs },
-      )
-      identity!.become({ id: producerId, epoch: producerEpoch })
+      identity.become(await acquireProducerId(cluster, configuration.deliveryTimeoutMs))
     } catch (error) {
       // What waited that long has expired; who comes later has the next attempt.
-      if (!(error instanceof KafkaError && error.retriable)) accumulator.failUnsent(withoutId(error as Error))
+      if (!(error instanceof KafkaError && error.retriable)) accumulator.failUnsent(error as Error)
     } finally {
       this.#isAcquiringId = false
       this.wake()
@@ -533,11 +382,6 @@ export class Sender implements AsyncDisposable {
     return link
   }
 
-  #pauseMs(failures: number): number {
-    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = this.#options.configuration
-    return backoffMs(failures, { initialMs, maxMs, random: this.#options.cluster.world.random })
-  }
-
   /** While something waits for a timer or a connection only. */
   #holdProcess(isNeeded: boolean): void {
     if (isNeeded) this.#hold ??= this.#options.cluster.holdProcess()
@@ -567,22 +411,6 @@ export class Sender implements AsyncDisposable {
   }
 }
 
-const noDetail: Omit<PartitionAnswer, 'errorCode' | 'errorMessage'> = {
-  index: -1,
-  baseOffset: -1n,
-  logAppendTimeMs: -1n,
-  logStartOffset: -1n,
-  recordErrors: [],
-  currentLeader: { leaderId: -1, leaderEpoch: -1 },
-}
-
-/** It is not on its way any more. */
-function arrived(batch: ProducerBatch): void {
-  const { inFlight } = batch.queue
-  const at = inFlight.indexOf(batch)
-  if (at >= 0) inFlight.splice(at, 1)
-}
-
 /** Since the batch was last sent. */
 function hasNewLeader({ queue, sentLeaderEpoch }: ProducerBatch): boolean {
   return queue.topic.leaderEpochOf(queue.partition) > sentLeaderEpoch
@@ -591,15 +419,4 @@ function hasNewLeader({ queue, sentLeaderEpoch }: ProducerBatch): boolean {
 /** Whether something in the queue need not linger, after its first batch was taken. */
 function isReadyAgain({ first, waitingCount }: PartitionQueue): boolean {
   return first !== null && (waitingCount > 1 || first.isFull || first.attempts > 0)
-}
-
-function withoutId(error: Error): Error {
-  if (!(error instanceof KafkaError)) return error
-  const advice =
-    error.code === ErrorCode.CLUSTER_AUTHORIZATION_FAILED
-      ? 'brokers before Kafka 2.8 ask for the operation IdempotentWrite on the cluster; grant it, or set enableIdempotence to false'
-      : error.code === ErrorCode.UNSUPPORTED_VERSION
-        ? 'the broker has no idempotent producers (they came with Kafka 0.11); set enableIdempotence to false'
-        : 'without one the producer cannot be idempotent; see enableIdempotence'
-  return new KafkaError(error.code, `no producer id: ${error.message} (${advice})`, { cause: error })
 }
