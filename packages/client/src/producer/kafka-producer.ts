@@ -13,6 +13,7 @@ import { producerConfiguration, type ProducerConfiguration } from './configurati
 import { Intake } from './intake.ts'
 import { Interceptors, TracedReceiver, type TraceOptions } from './interception.ts'
 import type { producerOptions } from './options.ts'
+import { OpenTransaction } from './open-transaction.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import type { ProducerBatch } from './producer-batch.ts'
 import { ProducerIdentity } from './producer-identity.ts'
@@ -383,37 +384,6 @@ export class KafkaProducer implements Producer<AnyRecord> {
   }
 }
 
-/** What `work` is given. */
-class OpenTransaction implements Transaction<AnyRecord> {
-  readonly #producer: KafkaProducer
-  isAborted = false
-  isEnded = false
-
-  constructor(producer: KafkaProducer) {
-    this.#producer = producer
-  }
-
-  send(record: AnyRecord): Promise<RecordMetadata> {
-    return this.isEnded ? Promise.reject(endedError()) : this.#producer.send(record)
-  }
-
-  sendAll(records: readonly AnyRecord[]): Promise<readonly RecordMetadata[]> {
-    return this.isEnded ? Promise.reject(endedError()) : this.#producer.sendAll(records)
-  }
-
-  async sendOffsets(offsets: readonly TopicPartitionOffset[], group: GroupMetadata | string): Promise<void> {
-    if (this.isEnded) throw endedError()
-    await this.#producer.sendOffsetsToTransaction(offsets, group)
-  }
-
-  async abort(): Promise<void> {
-    if (this.isEnded) throw endedError()
-    this.isEnded = true
-    this.isAborted = true
-    await this.#producer.abortTransaction()
-  }
-}
-
 function groupMetadata(group: GroupMetadata | string): GroupMetadata {
   if (typeof group === 'string') return { groupId: group, generationId: -1, memberId: '', groupInstanceId: null }
   if (group.generationId > 0 && group.memberId === '')
@@ -425,10 +395,6 @@ function groupMetadata(group: GroupMetadata | string): GroupMetadata {
 
 function closedError(): KafkaError {
   return new KafkaError(ErrorCode.UNKNOWN_SERVER_ERROR, 'the producer is closed')
-}
-
-function endedError(): KafkaError {
-  return new KafkaError(ErrorCode.INVALID_TXN_STATE, 'the transaction is ended already')
 }
 
 function ignore(): void {}

@@ -11,26 +11,21 @@ import {
   AddPartitionsToTxn,
   EndTxn,
   ErrorCode,
-  errorName,
   InitProducerId,
   KafkaError,
   TxnOffsetCommit,
-  type Api,
-  type Response,
 } from '@millrace/protocol'
-import { backoffMs } from '../cluster/backoff.ts'
-import type { Cluster, RequestOf } from '../cluster/cluster.ts'
-import type { CoordinatorKind } from '../cluster/destination.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import type { TopicPartitionOffset } from '../record.ts'
+import { CoordinatorRequests } from './coordinator-requests.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import { noProducer, type ProducerIdAndEpoch } from './partition-sequences.ts'
+import { PendingOperation } from './pending-operation.ts'
 import type { GroupMetadata } from './producer.ts'
 import type { Identity, SenderTransactions } from './sender.ts'
 import { TransactionState, type TransactionPhase } from './transaction-state.ts'
-import { verdictOn, type TransactionalRequest, type Verdict } from './transaction-verdict.ts'
+import { gravest, type Verdict } from './transaction-verdict.ts'
 
-/** The first partition of a transaction often comes before the end of the last one is through: worth asking soon. */
-const CONCURRENT_TRANSACTIONS_PAUSE_MS = 20
 /** Of `transaction.version`. */
 const IMPLICIT_PARTITIONS_SINCE = 2
 /** Newest versions that mean the protocol before it. */
@@ -50,26 +45,12 @@ export interface TransactionManagerOptions {
   readonly wake: () => void
 }
 
-interface PendingOperation {
-  readonly operation: string
-  readonly promise: Promise<void>
-}
-
-interface Question<A extends Api> {
-  readonly request: TransactionalRequest
-  readonly api: A
-  readonly coordinator: CoordinatorKind
-  readonly key: string
-  readonly body: RequestOf<A>
-  readonly maxVersion?: number
-  /** What the answer as a whole says. */
-  readonly codeOf: (answer: Response<A>) => number
-}
-
 export class TransactionManager implements SenderTransactions {
   readonly transactionalId: string
   readonly #options: TransactionManagerOptions
   readonly #state: TransactionState
+  readonly #requests: CoordinatorRequests
+  readonly #pending: PendingOperation
   /** Those that records may be sent to. */
   readonly #partitions = new Set<PartitionQueue>()
   /** Those still to be added to the transaction. */
@@ -82,14 +63,20 @@ export class TransactionManager implements SenderTransactions {
   #needsNewEpoch = false
   #coordinatorBumpsEpochs = false
   #isAddingDue = false
-  /** A state that is on its way to another, though a caller may have stopped waiting for it. */
-  #pending: PendingOperation | null = null
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(options: TransactionManagerOptions) {
     this.#options = options
     this.transactionalId = options.transactionalId
     this.#state = new TransactionState(options.transactionalId)
+    this.#pending = new PendingOperation(options.cluster, options.maxBlockMs)
+    this.#requests = new CoordinatorRequests({
+      cluster: options.cluster,
+      signal: this.#closing.signal,
+      checkNoError: (operation) => this.#state.checkNoError(operation),
+      conclude: (verdict, error) => this.#conclude(verdict, error),
+      isFirstOfTransaction: () => this.#partitions.size === 0,
+    })
   }
 
   get phase(): TransactionPhase {
@@ -124,7 +111,7 @@ export class TransactionManager implements SenderTransactions {
 
   /** @throws KafkaError when no record may be sent now. */
   checkSend(): void {
-    if (this.#pending !== null) this.#checkPending('send')
+    this.#pending.check('send')
     this.#state.checkInTransaction('send')
   }
 
@@ -163,7 +150,7 @@ export class TransactionManager implements SenderTransactions {
 
   /** Gets an id, and ends what an earlier producer with this transactional id has left open. */
   initialize(): Promise<void> {
-    return this.#transition('initTransactions', () => {
+    return this.#pending.run('initTransactions', () => {
       this.#state.checkNoError('initTransactions')
       this.#state.to('initializing', 'initTransactions')
       return this.#inTurn(async () => {
@@ -175,14 +162,14 @@ export class TransactionManager implements SenderTransactions {
   }
 
   begin(): void {
-    this.#checkPending('beginTransaction')
+    this.#pending.check('beginTransaction')
     this.#state.checkNoError('beginTransaction')
     this.#state.to('in transaction', 'beginTransaction')
   }
 
   async sendOffsets(offsets: readonly TopicPartitionOffset[], group: GroupMetadata): Promise<void> {
     const operation = 'sendOffsetsToTransaction'
-    this.#checkPending(operation)
+    this.#pending.check(operation)
     this.#state.checkInTransaction(operation)
     if (offsets.length === 0) return
     const isVersion2 = this.#isVersion2
@@ -192,7 +179,7 @@ export class TransactionManager implements SenderTransactions {
       await this.#commitOffsets(offsets, group, isVersion2)
     })
     sending.catch(ignore)
-    await this.#within(operation, sending)
+    await this.#pending.within(operation, sending)
   }
 
   commit(): Promise<void> {
@@ -204,11 +191,8 @@ export class TransactionManager implements SenderTransactions {
   }
 
   /** Waits until an operation that somebody gave up waiting for is through, whatever became of it. */
-  async settlePending(): Promise<void> {
-    const pending = this.#pending
-    if (pending === null) return
-    await this.#within(pending.operation, pending.promise.catch(ignore))
-    if (this.#pending === pending) this.#pending = null
+  settlePending(): Promise<void> {
+    return this.#pending.settled()
   }
 
   /** Nothing is asked any more; what is under way fails. */
@@ -218,7 +202,7 @@ export class TransactionManager implements SenderTransactions {
   }
 
   #complete(operation: string, phase: 'committing' | 'aborting'): Promise<void> {
-    return this.#transition(operation, () => {
+    return this.#pending.run(operation, () => {
       if (phase === 'committing' || this.#state.hasFatalError) this.#state.checkNoError(operation)
       this.#state.to(phase, operation)
       if (phase === 'aborting') this.#newPartitions.clear()
@@ -251,7 +235,7 @@ export class TransactionManager implements SenderTransactions {
 
   async #acquireId(previous: ProducerIdAndEpoch): Promise<void> {
     const { identity, transactionTimeoutMs } = this.#options
-    const { producerId, producerEpoch } = await this.#ask({
+    const { producerId, producerEpoch } = await this.#requests.ask({
       request: 'InitProducerId',
       api: InitProducerId,
       coordinator: 'transaction',
@@ -270,7 +254,7 @@ export class TransactionManager implements SenderTransactions {
 
   async #endTransaction(isCommit: boolean, isVersion2: boolean): Promise<void> {
     const { identity } = this.#options
-    const answer = await this.#ask({
+    const answer = await this.#requests.ask({
       request: isCommit ? 'EndTxn (commit)' : 'EndTxn (abort)',
       api: EndTxn,
       coordinator: 'transaction',
@@ -293,7 +277,7 @@ export class TransactionManager implements SenderTransactions {
       partitions: queues.map(({ partition }) => partition),
     }))
     const { transactionalId, producerId, producerEpoch } = this.#producer()
-    await this.#ask({
+    await this.#requests.ask({
       request: 'AddPartitionsToTxn',
       api: AddPartitionsToTxn,
       coordinator: 'transaction',
@@ -321,7 +305,7 @@ export class TransactionManager implements SenderTransactions {
   async #addGroup(groupId: string): Promise<void> {
     // It is needed next. Asked for first it makes the broker create the topic of groups, without which ours refuses to add one of them.
     await this.#options.cluster.coordinator('group', groupId, this.#closing.signal).catch(ignore)
-    await this.#ask({
+    await this.#requests.ask({
       request: 'AddOffsetsToTxn',
       api: AddOffsetsToTxn,
       coordinator: 'transaction',
@@ -338,7 +322,7 @@ export class TransactionManager implements SenderTransactions {
     isVersion2: boolean,
   ): Promise<void> {
     const left = new Map(offsets.map((offset) => [`${offset.topic}-${offset.partition}`, offset]))
-    await this.#ask({
+    await this.#requests.ask({
       request: 'TxnOffsetCommit',
       api: TxnOffsetCommit,
       coordinator: 'group',
@@ -378,42 +362,6 @@ export class TransactionManager implements SenderTransactions {
     return { transactionalId: this.transactionalId, producerId: id, producerEpoch: epoch }
   }
 
-  /** Asks until the answer is final. @throws what the answer means, of which the state knows then. */
-  async #ask<A extends Api>(question: Question<A>): Promise<Response<A>> {
-    const { cluster } = this.#options
-    const { request, api, coordinator, key, body, maxVersion } = question
-    using _awake = cluster.holdProcess()
-    for (let failures = 1; ; failures++) {
-      this.#closing.signal.throwIfAborted()
-      this.#state.checkNoError(request)
-      let code: number
-      try {
-        const answer = await cluster.send({ coordinatorOf: key, kind: coordinator }, api, body, {
-          signal: this.#closing.signal,
-          ...(maxVersion === undefined ? {} : { maxVersion }),
-        })
-        code = question.codeOf(answer)
-        if (code === ErrorCode.NONE) return answer
-      } catch (error) {
-        this.#closing.signal.throwIfAborted()
-        if (!(error instanceof KafkaError) || !error.retriable)
-          throw this.#conclude(verdictOnFailure(request, error), error as Error)
-        code = ErrorCode.NETWORK_EXCEPTION
-      }
-      const verdict = verdictOn(request, code)
-      if (verdict === 'retry elsewhere') cluster.coordinatorLost(coordinator, key)
-      else if (verdict !== 'retry') throw this.#conclude(verdict, answerError(question, code, verdict))
-      await cluster.world.clock.sleep(this.#pauseMs(code, failures), this.#closing.signal)
-    }
-  }
-
-  #pauseMs(code: number, failures: number): number {
-    const { retryBackoffMs: initialMs, retryBackoffMaxMs: maxMs } = this.#options.cluster.settings
-    const pauseMs = backoffMs(failures, { initialMs, maxMs, random: this.#options.cluster.world.random })
-    const isFirst = code === ErrorCode.CONCURRENT_TRANSACTIONS && this.#partitions.size === 0
-    return isFirst ? Math.min(pauseMs, CONCURRENT_TRANSACTIONS_PAUSE_MS) : pauseMs
-  }
-
   /** Lets the state know, and the sender. Returns the error. */
   #conclude(verdict: Verdict, error: Error): Error {
     switch (verdict) {
@@ -448,52 +396,6 @@ export class TransactionManager implements SenderTransactions {
     if (!isFirst && !was && this.#isVersion2) this.#needsNewEpoch = true
   }
 
-  /** Begins `operation`, or waits on for it when it was begun before. */
-  async #transition(operation: string, start: () => Promise<void>): Promise<void> {
-    let pending = this.#pending
-    if (pending === null) {
-      const promise = start()
-      promise.catch(ignore)
-      pending = { operation, promise }
-      this.#pending = pending
-    } else this.#checkPending(operation)
-    try {
-      await this.#within(operation, pending.promise)
-    } finally {
-      const isDone = await isSettled(pending.promise)
-      if (isDone && this.#pending === pending) this.#pending = null
-    }
-  }
-
-  /** @throws KafkaError INVALID_TXN_STATE while another operation is not through. */
-  #checkPending(operation: string): void {
-    const pending = this.#pending
-    if (pending === null || pending.operation === operation) return
-    throw new KafkaError(
-      ErrorCode.INVALID_TXN_STATE,
-      `${operation} is not possible now: ${pending.operation} is not through yet; call ${pending.operation} again to wait for it`,
-    )
-  }
-
-  async #within(operation: string, promise: Promise<void>): Promise<void> {
-    const { cluster, maxBlockMs } = this.#options
-    using _awake = cluster.holdProcess()
-    const timeout = Promise.withResolvers<never>()
-    const timer = cluster.world.clock.after(maxBlockMs, () =>
-      timeout.reject(
-        new KafkaError(
-          ErrorCode.REQUEST_TIMED_OUT,
-          `${operation} was not through within ${maxBlockMs} ms (maxBlockMs), so its outcome is not known; it goes on, and calling it again waits for it`,
-        ),
-      ),
-    )
-    try {
-      await Promise.race([promise, timeout.promise])
-    } finally {
-      timer.cancel()
-    }
-  }
-
   /** Runs `work` when what was asked for before is through. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#turn.then(work)
@@ -512,65 +414,6 @@ function membership(
   throw new KafkaError(
     ErrorCode.TRANSACTION_ABORTABLE,
     'the broker cannot tell an outdated member of a group (that came with Kafka 2.5); give sendOffsets the group id alone, and each input partition a producer of its own',
-  )
-}
-
-/** The one of the codes that says most: what ends it before what may be repeated, that before what spoils the transaction only. */
-function gravest(request: TransactionalRequest, codes: readonly number[]): number {
-  const rank: Readonly<Record<Verdict, number>> = {
-    fenced: 0,
-    fatal: 1,
-    'not authorized': 1,
-    'abortable with new epoch': 2,
-    'retry elsewhere': 3,
-    retry: 4,
-    abortable: 5,
-    done: 6,
-  }
-  let worst: number = ErrorCode.NONE
-  for (const code of codes) {
-    const difference = rank[verdictOn(request, code)] - rank[verdictOn(request, worst)]
-    // That others were not attempted says less than why.
-    if (difference < 0 || (difference === 0 && worst === ErrorCode.OPERATION_NOT_ATTEMPTED)) worst = code
-  }
-  return worst
-}
-
-/** There was no answer, and there will be none: no coordinator for us, no common version, no authentication. */
-function verdictOnFailure(request: TransactionalRequest, error: unknown): Verdict {
-  const code = error instanceof KafkaError ? error.code : ErrorCode.UNKNOWN_SERVER_ERROR
-  if (code === ErrorCode.GROUP_AUTHORIZATION_FAILED || code === ErrorCode.TRANSACTION_ABORTABLE) return 'abortable'
-  // Nothing has happened yet, and rights can be granted.
-  return request === 'InitProducerId' && code !== ErrorCode.UNSUPPORTED_VERSION ? 'not authorized' : 'fatal'
-}
-
-function answerError<A extends Api>(
-  { request, key, coordinator }: Question<A>,
-  code: number,
-  verdict: Verdict,
-): KafkaError {
-  const subject = coordinator === 'group' ? `group ${key}` : `transactional id ${key}`
-  switch (verdict) {
-    case 'fenced':
-      return new KafkaError(
-        ErrorCode.PRODUCER_FENCED,
-        `${subject}: another producer has taken it, or the transaction took longer than transactionTimeoutMs; this producer cannot be used any more`,
-      )
-    case 'not authorized':
-      return new KafkaError(
-        code,
-        `${subject}: this client may not use it; it needs the operation Write on the transactional id`,
-      )
-    default:
-      return new KafkaError(code, `${subject}: ${request} was answered with ${errorName(code)}`)
-  }
-}
-
-function isSettled(promise: Promise<unknown>): Promise<boolean> {
-  const not = Symbol()
-  return Promise.race([promise, Promise.resolve(not)]).then(
-    (value) => value !== not,
-    () => true,
   )
 }
 

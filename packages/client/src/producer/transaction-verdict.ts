@@ -73,3 +73,24 @@ export function verdictOn(request: TransactionalRequest, errorCode: number): Ver
   if (isRetriable(errorCode)) return 'retry'
   return request === 'AddPartitionsToTxn' && !fatalForPartitions.has(errorCode) ? 'abortable' : 'fatal'
 }
+
+/** The one of the codes that says most: what ends it before what may be repeated, that before what spoils the transaction only. */
+export function gravest(request: TransactionalRequest, codes: readonly number[]): number {
+  const rank: Readonly<Record<Verdict, number>> = {
+    fenced: 0,
+    fatal: 1,
+    'not authorized': 1,
+    'abortable with new epoch': 2,
+    'retry elsewhere': 3,
+    retry: 4,
+    abortable: 5,
+    done: 6,
+  }
+  let worst: number = ErrorCode.NONE
+  for (const code of codes) {
+    const difference = rank[verdictOn(request, code)] - rank[verdictOn(request, worst)]
+    // That others were not attempted says less than why.
+    if (difference < 0 || (difference === 0 && worst === ErrorCode.OPERATION_NOT_ATTEMPTED)) worst = code
+  }
+  return worst
+}
