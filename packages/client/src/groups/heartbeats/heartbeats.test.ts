@@ -184,3 +184,18 @@ function loggerOf(warnings: string[]): Logger {
   }
   return logger
 }
+
+test('leaving ends with the heart, whatever the thread does, and so does leaving afterwards', async (context) => {
+  const heartbeats = new ThreadHost()
+  const { cluster } = await testGroup(context, { options: protocols.classic, heartbeats })
+  const { settings, world } = cluster
+  const plan = { groupId: 'x', groupInstanceId: null, maxPollIntervalMs: 60_000, pollMemory: new SharedArrayBuffer(8) }
+  // Nothing listens there: the thread tries until the time is over.
+  const unreachable = { ...settings, brokers: '127.0.0.1:1' }
+  const heart = heartbeats.open({ settings: unreachable, world, plan, listener: () => {} })
+  const leaving = { memberId: 'm', protocol: 'classic', reason: '', isForGood: true, timeoutMs: 60_000 } as const
+  const left = heart.leave(leaving)
+  await heart[Symbol.asyncDispose]()
+  await left
+  await heart.leave(leaving)
+})

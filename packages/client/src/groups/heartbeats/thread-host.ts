@@ -157,6 +157,8 @@ class RemoteHeart implements Heart {
       await this.#local.leave(leaving)
       return
     }
+    // Nobody would answer.
+    if (this.#isClosed) return
     const leave = this.#nextLeave++
     await new Promise<void>((resolve) => {
       this.#leaves.set(leave, resolve)
@@ -174,6 +176,7 @@ class RemoteHeart implements Heart {
     else {
       this.#door.post({ kind: 'close', id: this.#id })
       await this.#closing.promise
+      this.#endLeaves()
       await this.#door.closed()
     }
   }
@@ -199,16 +202,21 @@ class RemoteHeart implements Heart {
     }
   }
 
-  /** The thread is gone. Who leaves has left as far as can be told: the session ends by itself. */
+  /** The thread is gone. */
   moveToSameLoop(error: Error): void {
     warnOf(this.#options, error)
     this.#tokens?.[Symbol.dispose]()
-    for (const resolve of this.#leaves.values()) resolve()
-    this.#leaves.clear()
+    this.#endLeaves()
     this.#closing.resolve()
     if (this.#isClosed) return
     this.#local = sameLoopHost.open(this.#options)
     if (this.#vitals !== null) this.#local.beat(this.#vitals)
+  }
+
+  /** Whoever leaves is told no more: the session ends by itself. */
+  #endLeaves(): void {
+    for (const resolve of this.#leaves.values()) resolve()
+    this.#leaves.clear()
   }
 
   #understand(event: HeartEvent): void {
