@@ -60,7 +60,10 @@ export const producerOptions = {
   metadataMaxIdleMs: optional(milliseconds(5_000), 300_000),
   /** Let brokers create topics that are missing, if they do that. */
   allowAutoCreateTopics: optional(flag, true),
-  /** 'default' (murmur2 of the key as in Java, sticky without key), 'round-robin', 'random', 'least-loaded', or one of your own. */
+  /**
+   * 'default' (murmur2 of the key as in Java, sticky without key), one of your own, or, whatever the key: 'round-robin', 'random', 'least-loaded'
+   * (where the fewest bytes wait).
+   */
   partitioner: optional(
     shaped<Partitioner | 'default' | 'round-robin' | 'random' | 'least-loaded'>(
       "'default', 'round-robin', 'random', 'least-loaded' or a function",

@@ -206,19 +206,18 @@ export class TransactionManager implements SenderTransactions {
       if (phase === 'committing' || this.#state.hasFatalError) this.#state.checkNoError(operation)
       this.#state.to(phase, operation)
       if (phase === 'aborting') this.#newPartitions.clear()
-      // It ends by the protocol that it began with.
-      const isVersion2 = this.#isVersion2
-      this.#noteFeatures(false)
       this.#options.wake()
-      return this.#end(operation, phase === 'committing', isVersion2)
+      return this.#end(operation, phase === 'committing')
     })
   }
 
-  async #end(operation: string, isCommit: boolean, isVersion2: boolean): Promise<void> {
+  async #end(operation: string, isCommit: boolean): Promise<void> {
     await this.#options.recordsSettled()
     await this.#inTurn(async () => {
       this.#state.checkNoError(operation)
-      if (this.#isStarted) await this.#endTransaction(isCommit, isVersion2)
+      if (this.#isStarted) await this.#endTransaction(isCommit)
+      // Not before: a transaction ends by the protocol that it began with.
+      this.#noteFeatures(false)
       const needsNewEpoch = this.#needsNewEpoch
       this.#needsNewEpoch = false
       this.#isStarted = false
@@ -252,7 +251,7 @@ export class TransactionManager implements SenderTransactions {
     identity.become({ id: producerId, epoch: producerEpoch })
   }
 
-  async #endTransaction(isCommit: boolean, isVersion2: boolean): Promise<void> {
+  async #endTransaction(isCommit: boolean): Promise<void> {
     const { identity } = this.#options
     const answer = await this.#requests.ask({
       request: isCommit ? 'EndTxn (commit)' : 'EndTxn (abort)',
@@ -260,7 +259,7 @@ export class TransactionManager implements SenderTransactions {
       coordinator: 'transaction',
       key: this.transactionalId,
       body: { ...this.#producer(), committed: isCommit },
-      ...(isVersion2 ? {} : { maxVersion: CLASSIC.endTxn }),
+      ...(this.#isVersion2 ? {} : { maxVersion: CLASSIC.endTxn }),
       codeOf: ({ errorCode }) => errorCode,
     })
     if (answer.producerId < 0n) return

@@ -2,8 +2,9 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { TestBroker, type TestBrokerOptions } from '@millrace/broker/testing'
-import { ErrorCode, FindCoordinator, KafkaError, ListOffsets, OffsetFetch } from '@millrace/protocol'
+import { ErrorCode, FindCoordinator, KafkaError, ListOffsets, OffsetFetch, UpdateFeatures } from '@millrace/protocol'
 import { Kafka } from '../kafka.ts'
+import { channels, type ConnectionMessage, type RequestMessage } from '../observe/channels.ts'
 import { committedValues } from './testing/committed-values.ts'
 
 const protocols = [
@@ -264,4 +265,53 @@ test('records sent just before a commit are in the transaction though their topi
   await producer.transaction((transaction) => transaction.send({ topic: 'u', value: 'next' }))
   assert.deepEqual(await committedValues(world.broker, 't'), ['committed'])
   assert.deepEqual(await committedValues(world.broker, 'u'), ['next'])
+})
+
+test('a cluster that is brought to transaction.version 2 is noticed: the next transaction but one goes by it, in a new epoch', async () => {
+  await using world = await start({ featureLevels: { 'transaction.version': 0 } })
+  const kafka = new Kafka({
+    brokers: `127.0.0.1:${world.broker.port}`,
+    clientId: 'upgraded',
+    enableMetricsPush: false,
+    connectionsMaxIdleMs: 30,
+  })
+  const requests: string[] = []
+  let open = 0
+  let onAllClosed = () => {}
+  const onRequest = (message: unknown): void => {
+    const { clientId, api, version } = message as RequestMessage
+    if (clientId === 'upgraded') requests.push(`${api} ${version}`)
+  }
+  const onConnection = (message: unknown): void => {
+    const { clientId, event } = message as ConnectionMessage
+    if (clientId !== 'upgraded') return
+    open += event === 'opened' ? 1 : event === 'closed' ? -1 : 0
+    if (open === 0) onAllClosed()
+  }
+  channels.request.subscribe(onRequest)
+  channels.connection.subscribe(onConnection)
+  try {
+    await using producer = kafka.producer({ transactionalId: 'tx', lingerMs: 0 })
+    const write = async (value: string): Promise<string[]> => {
+      requests.length = 0
+      await producer.transaction(async (transaction) => void transaction.send({ topic: 't', partition: 0, value }))
+      return requests.filter((request) => /Produce|Txn|InitProducerId/.test(request))
+    }
+    const first = ['InitProducerId 5', 'AddPartitionsToTxn 3', 'Produce 11', 'EndTxn 4']
+    assert.deepEqual(await write('a'), first)
+    const client = await world.broker.connect()
+    await client.ask(UpdateFeatures, 1, {
+      timeoutMs: 5_000,
+      featureUpdates: [{ feature: 'transaction.version', maxVersionLevel: 2, upgradeType: 1 }],
+    })
+    client.close()
+    // What the cluster has agreed to is told on connecting.
+    if (open > 0) await new Promise<void>((resolve) => (onAllClosed = resolve))
+    assert.deepEqual(await write('b'), ['AddPartitionsToTxn 3', 'Produce 11', 'EndTxn 4', 'InitProducerId 5'])
+    assert.deepEqual(await write('c'), ['Produce 13', 'EndTxn 5'])
+  } finally {
+    channels.request.unsubscribe(onRequest)
+    channels.connection.unsubscribe(onConnection)
+  }
+  assert.deepEqual(await committedValues(world.broker, 't'), ['a', 'b', 'c'])
 })
