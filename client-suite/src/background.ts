@@ -23,7 +23,7 @@ export class BackgroundWriter {
     const kafka = bench.kafka({ reconnectBackoffMs: 20, reconnectBackoffMaxMs: 200 })
     const producer = bench.use(kafka.producer({ topic, value: serde.string, lingerMs: 2, acks: 'all' }))
     const write = async (partition: number) => {
-      for (let next = 0; !this.#isOver; next += 20)
+      for (let next = 0; !this.#isOver && this.#failures.length === 0; next += 20) {
         await Promise.all(
           numbers(20, next).map((value) =>
             producer.send({ partition, value }).then(
@@ -32,6 +32,9 @@ export class BackgroundWriter {
             ),
           ),
         )
+        // Enough to be in the middle of something at any time, without keeping the machine busy.
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
     }
     this.#writing = Promise.all(this.acknowledged.map((_, partition) => write(partition)))
   }
@@ -43,7 +46,8 @@ export class BackgroundWriter {
   /** Resolves when `more` further records have been acknowledged. */
   async progress(more: number): Promise<void> {
     const goal = this.count + more
-    while (this.count < goal && this.#failures.length === 0) {
+    while (this.count < goal) {
+      if (this.#failures.length > 0) throw this.#failures[0]
       this.#bench.signal.throwIfAborted()
       await new Promise((resolve) => setTimeout(resolve, 10))
     }

@@ -79,8 +79,9 @@ export class Fixture {
     await this.#ask(async (connection) => {
       const { responses } = await connection.send(DeleteTopics, {
         timeoutMs: 20_000,
-        topics: [{ name, topicId: ZERO_UUID }],
-        topicNames: [name],
+        ...(connection.versionOf(DeleteTopics) >= 6
+          ? { topics: [{ name, topicId: ZERO_UUID }] }
+          : { topicNames: [name] }),
       })
       const { errorCode } = responses[0]!
       if (errorCode !== ErrorCode.NONE && errorCode !== ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
@@ -111,7 +112,11 @@ export class Fixture {
 
   #coordinator(key: string, keyType: number): Promise<number> {
     return this.#ask(async (connection) => {
-      const answer = await connection.send(FindCoordinator, { key, keyType, coordinatorKeys: [key] })
+      const takesLists = connection.versionOf(FindCoordinator) >= 4
+      const answer = await connection.send(
+        FindCoordinator,
+        takesLists ? { keyType, coordinatorKeys: [key] } : { keyType, key },
+      )
       const { errorCode, nodeId } = answer.coordinators[0] ?? answer
       if (errorCode !== ErrorCode.NONE) throw new Error(`no coordinator of ${key}: ${errorName(errorCode)}`)
       return nodeId

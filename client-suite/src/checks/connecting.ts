@@ -47,5 +47,5 @@ check(
     await producer.send({ value: 'after' })
     expectEqual((await reading)[0]!.value, 'after', 'value')
   },
-  { runsAlone: true, needsOneBroker: true, timeoutMs: 90_000 },
+  { runsAlone: true, needsOneBroker: true, timeoutMs: 240_000 },
 )

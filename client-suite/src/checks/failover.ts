@@ -1,5 +1,6 @@
 // Brokers of a cluster die, stop, come back; leaders and coordinators move; topics are made anew. Nothing is lost, doubled or reordered.
-import { serde } from '@millrace/client'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { serde, type RequestMessage } from '@millrace/client'
 import { ApacheKafkaCluster } from '@millrace/interop/brokers'
 import { eventually, expectEqual, expectTrue } from '@millrace/interop/checking'
 import { BackgroundWriter } from '../background.ts'
@@ -161,15 +162,23 @@ check('a consumer reads from the replica in its rack', async (bench) => {
       fetchMaxWaitMs: 100,
     }),
   )
-  consumer.assign([{ topic, partition: 0 }])
-  const values = (await take(consumer, 100, bench.signal)).map(({ value }) => value)
-  expectEqual(values, numbers(100), 'values')
-  // The leader tells the first fetch where to go, and has no bytes of records to send.
-  const receivedFrom = (node: number) =>
-    consumer
-      .metrics()
-      .filter(({ name, tags }) => name === 'incoming-byte-total' && tags['node-id'] === `node-${node}`)
-      .reduce((sum, { value }) => sum + value, 0)
-  expectTrue(receivedFrom(follower) > 0, `nothing came from node ${follower}: ${JSON.stringify(consumer.metrics())}`)
-  return `${receivedFrom(follower)} bytes from the follower, ${receivedFrom(leaderId)} from the leader`
+  const fetchesFrom = new Map<number, number>()
+  const note = (message: unknown) => {
+    const { api, broker } = message as RequestMessage
+    if (api === 'Fetch') fetchesFrom.set(broker.port, (fetchesFrom.get(broker.port) ?? 0) + 1)
+  }
+  subscribe('millrace:client:request', note)
+  try {
+    consumer.assign([{ topic, partition: 0 }])
+    const values = (await take(consumer, 100, bench.signal)).map(({ value }) => value)
+    expectEqual(values, numbers(100), 'values')
+  } finally {
+    unsubscribe('millrace:client:request', note)
+  }
+  // The leader tells the first fetch where to go.
+  const [ofFollower, ofLeader] = [follower, leaderId].map(
+    (id) => fetchesFrom.get(bench.testbed.cluster!.portOf(id)) ?? 0,
+  )
+  expectTrue(ofFollower! > 0, `no fetch went to node ${follower}`)
+  return `${ofFollower} fetches from the follower, ${ofLeader} from the leader`
 })

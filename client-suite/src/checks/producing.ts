@@ -21,7 +21,11 @@ for (const acks of [1, 'all'] as const)
     const offsets = (await Promise.all(sent)).map(Number)
     expectEqual(offsets, numbers(500).map(Number), 'offsets')
     expectEqual(settled, offsets, 'order of the promises')
-    expectEqual(await valuesOf(bench, topic), [numbers(500)], 'values')
+    // With acks 1 followers may not have them yet, and until they have the partition does not end behind them.
+    const consumer = bench.use(bench.kafka().consumer({ value: serde.string, offsetReset: 'earliest' }))
+    consumer.assign([{ topic, partition: 0 }])
+    const values = (await take(consumer, 500, bench.signal)).map(({ value }) => value)
+    expectEqual(values, numbers(500), 'values')
   })
 
 check('acks 0: everything arrives', async (bench) => {
@@ -174,5 +178,5 @@ check(
     await writer.stop()
     return writer.verify()
   },
-  { runsAlone: true, needsOneBroker: true, timeoutMs: 90_000 },
+  { runsAlone: true, needsOneBroker: true, timeoutMs: 240_000 },
 )

@@ -1,6 +1,7 @@
 // Transactions: seen as a whole or not at all, by one producer at a time, with the offsets of what was read.
 import { KafkaError, serde, type Kafka } from '@millrace/client'
 import { expectEqual, expectTrue } from '@millrace/interop/checking'
+import { TxnOffsetCommit } from '@millrace/protocol'
 import { section } from '../check.ts'
 import { numbers, valuesOf } from '../reading.ts'
 
@@ -78,11 +79,18 @@ check('a second producer fences the first for good', async (bench) => {
   return (outcome as KafkaError).message
 })
 
+interface CopyOptions {
+  readonly from: string
+  readonly to: string
+  readonly id: string
+  readonly limit: number
+  /** The coordinator can tell whether the member is outdated (KIP-447). */
+  readonly knowsMembers: boolean
+  readonly signal: AbortSignal
+}
+
 /** Copies up to `limit` records in transactions of a few each; every third is given up after it was written, and done again. */
-async function copySome(
-  kafka: Kafka,
-  { from, to, id, limit, signal }: { from: string; to: string; id: string; limit: number; signal: AbortSignal },
-): Promise<number> {
+async function copySome(kafka: Kafka, { from, to, id, limit, knowsMembers, signal }: CopyOptions): Promise<number> {
   await using producer = kafka.producer({ topic: to, value: serde.string, transactionalId: id })
   await using consumer = kafka.consumer({
     groupId: id,
@@ -99,7 +107,7 @@ async function copySome(
     const attempt = async (gaveUp: boolean) =>
       producer.transaction(async (transaction) => {
         await transaction.sendAll([...batch].map(({ value, partition }) => ({ value, partition })))
-        await transaction.sendOffsets([batch.end], consumer.groupMetadata())
+        await transaction.sendOffsets([batch.end], knowsMembers ? consumer.groupMetadata() : id)
         if (gaveUp) await transaction.abort()
       })
     if (++attempts % 3 === 0) await attempt(true)
@@ -117,10 +125,12 @@ check('offsets in the transaction: copied exactly once, though copiers come and 
   const source = bench.use(kafka.producer({ topic: from, value: serde.string }))
   await source.sendAll(numbers(count).map((value, at) => ({ value, partition: at % 3 })))
   const id = bench.name()
+  const knowsMembers = bench.testbed.missing([{ api: TxnOffsetCommit, version: 3 }]) === null
   let copied = 0
   for (let copiers = 0; copied < count; copiers++) {
     if (copiers > 20) throw new Error(`only ${copied} of ${count} were copied`)
-    copied += await copySome(kafka, { from, to, id, limit: Math.min(110, count - copied), signal: bench.signal })
+    const limit = Math.min(110, count - copied)
+    copied += await copySome(kafka, { from, to, id, limit, knowsMembers, signal: bench.signal })
   }
   const result = await valuesOf(bench, to, { partitions: 3, isolationLevel: 'read_committed' })
   const expected = [0, 1, 2].map((partition) => numbers(count).filter((_, at) => at % 3 === partition))

@@ -68,6 +68,10 @@ export class ApacheKafkaCluster {
     return [...this.#places.values()].map(({ port }) => `127.0.0.1:${port}`).join(',')
   }
 
+  portOf(nodeId: number): number {
+    return this.#places.get(nodeId)!.port
+  }
+
   /** Starts a node that is not running, with the data it has, and resolves when it answers. */
   async startNode(nodeId: number): Promise<void> {
     const { port, controllerPort } = this.#places.get(nodeId)!
