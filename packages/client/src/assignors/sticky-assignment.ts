@@ -3,10 +3,12 @@
  * allows. It guarantees what Kafka's AbstractStickyAssignor does: no member has two partitions more than another that subscribes to the topic
  * of one of them.
  *
- * 1. Members keep what they own, where they still subscribe to it and, if racks matter (KIP-881), are near a replica.
- * 2. What is left goes to the member with the fewest partitions that may have it, partitions with few subscribers first; where racks matter first
- *    to those near a replica.
+ * 1. Members keep what they own, where they still subscribe to it.
+ * 2. What is left goes to the member with the fewest partitions that may have it, partitions with few subscribers first; where racks matter
+ *    (KIP-881) first to those near a replica.
  * 3. Partitions move from the members with the most to those with the fewest, until no move would make two members more equal.
+ * 4. Where racks matter, partitions far from their members move or change places, as long as each step brings more near than away and the sizes
+ *    stay as they are. Kafka takes distant partitions from their owners beforehand; then a group may never come to rest.
  */
 import type { AssignableTopics, MemberSubscription } from './assignor.ts'
 import type { OwnershipClaims } from './ownership-claims.ts'
@@ -67,6 +69,7 @@ export function stickyAssignment(group: StickyGroup): Map<string, TopicPartition
   if (looksAtRacks) left = left.filter((partition) => !shares.giveToFewest(partition, isNear))
   for (const partition of left) shares.giveToFewest(partition, anywhere)
   shares.balance()
+  if (looksAtRacks) shares.comeNearer()
   return shares.assignment()
 }
 
@@ -104,8 +107,12 @@ function costOf(partition: Partition, donor: Member, taker: Member): number {
 class Shares {
   readonly #members: ReadonlyMap<string, Member>
   readonly #bySize: Set<Member>[]
+  /** All subscribe to the same topics. */
+  readonly #areAlike: boolean
 
   constructor(members: readonly Member[]) {
+    const topics = new Set(members.flatMap((member) => [...member.topics]))
+    this.#areAlike = members.every((member) => member.topics.size === topics.size)
     this.#members = new Map(members.map((member) => [member.id, member]))
     this.#bySize = [new Set(members)]
   }
@@ -113,7 +120,7 @@ class Shares {
   /** Leaves it with its owner. False when that one may not have it. */
   keep(partition: Partition): boolean {
     const owner = partition.owner === null ? undefined : this.#members.get(partition.owner)
-    if (owner === undefined || !owner.topics.has(partition.topic) || !isNear(owner, partition)) return false
+    if (owner === undefined || !owner.topics.has(partition.topic)) return false
     this.#give(partition, owner)
     return true
   }
@@ -142,6 +149,37 @@ class Shares {
       // Sizes have changed, so those that had no move before may have one: from the top again.
       size = this.#bySize.length
     }
+  }
+
+  /** Each step leaves fewer partitions distant, so this ends. What all members own already stays, if no step is left. */
+  comeNearer(): void {
+    for (let hasMoved = true; hasMoved;) {
+      hasMoved = false
+      for (const holder of this.#members.values())
+        for (const partition of [...holder.partitions])
+          if (!isNear(holder, partition) && this.#bringNearer(partition, holder)) hasMoved = true
+    }
+  }
+
+  #bringNearer(partition: Partition, holder: Member): boolean {
+    let compared = 0
+    for (const taker of this.#members.values()) {
+      if (taker === holder || !taker.topics.has(partition.topic) || !isNear(taker, partition)) continue
+      const difference = taker.partitions.size - holder.partitions.size
+      // Unlike members are as equal as their topics allow; only what leaves every partition with as large a member leaves them so.
+      if (difference !== 0 && !this.#areAlike) continue
+      const isSmaller = difference < 0
+      const instead = isSmaller ? null : exchangeFor(holder, taker)
+      if (isSmaller || instead !== null) {
+        this.#take(partition, holder)
+        if (instead !== null) this.#take(instead, taker)
+        this.#give(partition, taker)
+        if (instead !== null) this.#give(instead, holder)
+        return true
+      }
+      if (++compared > MOST_COMPARED) break
+    }
+    return false
   }
 
   assignment(): Map<string, TopicPartition[]> {
@@ -203,7 +241,14 @@ function cheapestMove(donor: Member, taker: Member): Move | null {
   return best
 }
 
-/** No move from the donor costs less: what its owner is near to, the owner has kept. */
+/** What the taker can give back without being worse off in sum: near to the holder, or far from the taker too. */
+function exchangeFor(holder: Member, taker: Member): Partition | null {
+  for (const partition of taker.partitions)
+    if (holder.topics.has(partition.topic) && (isNear(holder, partition) || !isNear(taker, partition))) return partition
+  return null
+}
+
+/** No move from the donor costs less: what has an owner is with it. */
 function leastCost(donor: Member): number {
   return donor.strangers > 0 ? COST_OF_STRANGER : COST_OF_OWN
 }
