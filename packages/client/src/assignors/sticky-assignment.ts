@@ -156,7 +156,7 @@ class Shares {
     for (let hasMoved = true; hasMoved;) {
       hasMoved = false
       for (const holder of this.#members.values())
-        for (const partition of [...holder.partitions])
+        for (const partition of holder.partitions)
           if (!isNear(holder, partition) && this.#bringNearer(partition, holder)) hasMoved = true
     }
   }
