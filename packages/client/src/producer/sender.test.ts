@@ -2,6 +2,7 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { ErrorCode, InitProducerId, KafkaError, readRecords } from '@millrace/protocol'
+import { silentLogger, type Logger } from '@millrace/runtime'
 import { Kafka } from '../kafka.ts'
 import { answers } from '../testing/scripted-broker.ts'
 import { realWorld } from '../world.ts'
@@ -427,4 +428,14 @@ test('after a batch whose retries are used up nothing goes out with a gap before
       ['b', 0, 1],
     ],
   )
+})
+
+test('a leader that is not among the brokers is waited for without haste', async () => {
+  await using leader = await ScriptedLeader.start({ leaderId: 9 })
+  let attempts = 0
+  const logger: Logger = { ...silentLogger, debug: () => void attempts++, child: () => logger }
+  const kafka = new Kafka({ brokers: leader.address, enableMetricsPush: false, logger })
+  await using producer = kafka.producer({ topic: 't', lingerMs: 0, deliveryTimeoutMs: 400, requestTimeoutMs: 300 })
+  await assert.rejects(producer.send({ value: 'v' }), { code: ErrorCode.REQUEST_TIMED_OUT })
+  assert.ok(attempts < 50, `${attempts} attempts in 400 ms`)
 })

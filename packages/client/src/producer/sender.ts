@@ -167,7 +167,8 @@ export class Sender implements AsyncDisposable {
     for (const queue of accumulator.waitingQueues) {
       const batch = queue.first!
       const leaderId = queue.topic.leaderOf(queue.partition)
-      if (leaderId < 0) {
+      // One that is not among the brokers cannot be connected to.
+      if (!cluster.metadata.image.brokers.has(leaderId)) {
         cluster.metadata.refreshSoon()
         continue
       }

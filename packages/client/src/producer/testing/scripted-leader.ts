@@ -28,6 +28,8 @@ export interface SeenBatch {
 
 export interface LeaderOptions {
   readonly partitions?: number
+  /** What metadata say; the broker itself is 1. */
+  readonly leaderId?: number
   /** What to answer; null: nothing. Default: written at the next offset. */
   readonly answer?: (batch: SeenBatch) => ProduceAnswer | null | Promise<ProduceAnswer | null>
   readonly scripts?: readonly Script[]
@@ -53,6 +55,7 @@ export class ScriptedLeader implements AsyncDisposable {
 
   static async start({
     partitions = 1,
+    leaderId = 1,
     answer,
     scripts = [],
     around = {},
@@ -74,7 +77,7 @@ export class ScriptedLeader implements AsyncDisposable {
             partitions: Array.from({ length: partitions }, (_, partitionIndex) => ({
               errorCode: 0,
               partitionIndex,
-              leaderId: 1,
+              leaderId,
               leaderEpoch: 5,
               replicaNodes: [1],
               isrNodes: [1],
