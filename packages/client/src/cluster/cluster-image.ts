@@ -11,7 +11,7 @@ export interface Node {
 export interface PartitionImage {
   /** -1: none at the moment. */
   readonly leaderId: number
-  /** -1: not told by the broker (before 2.1). */
+  /** -1: not told by the broker, or not to be believed (before 2.4). */
   readonly leaderEpoch: number
   readonly replicas: readonly number[]
   readonly isr: readonly number[]

@@ -26,6 +26,9 @@ import { Metadata } from './metadata.ts'
 import { retrying } from './retrying.ts'
 import { CLIENT_SOFTWARE } from './software.ts'
 
+/** Brokers before Kafka 2.4 may tell epochs of the past, with which they then refuse what is asked of the leader (KAFKA-9212). */
+const RELIABLE_EPOCHS_SINCE = 9
+
 export interface ClusterOptions {
   readonly settings: ClientSettings
   readonly world: World
@@ -253,14 +256,15 @@ export class Cluster implements AsyncDisposable {
       signal.throwIfAborted()
       try {
         const connection = await this.#connections.open(address, 'requests', signal)
-        const answer = await connection.send(MetadataApi, request)
+        const version = connection.versionOf(MetadataApi)
+        const answer = await connection.send(MetadataApi, request, { version })
         if (answer.errorCode === ErrorCode.REBOOTSTRAP_REQUIRED) {
           failures.push(new KafkaError(answer.errorCode))
           this.#reachedAtMs = -Infinity
           continue
         }
         this.#reachedAtMs = this.world.clock.monotonicMs()
-        return answer
+        return version < RELIABLE_EPOCHS_SINCE ? withoutLeaderEpochs(answer) : answer
       } catch (error) {
         if (!(error instanceof KafkaError) || !error.retriable) throw error
         failures.push(error)
@@ -305,4 +309,12 @@ function laneOf(destination: Destination): Lane {
   if (typeof destination === 'string') return 'requests'
   if ('coordinatorOf' in destination) return destination.lane ?? 'coordinator'
   return destination.lane ?? 'requests'
+}
+
+function withoutLeaderEpochs(answer: Response<typeof MetadataApi>): Response<typeof MetadataApi> {
+  const topics = answer.topics.map((topic) => ({
+    ...topic,
+    partitions: topic.partitions.map((partition) => ({ ...partition, leaderEpoch: -1 })),
+  }))
+  return { ...answer, topics }
 }

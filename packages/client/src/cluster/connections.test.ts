@@ -119,3 +119,24 @@ test('REBOOTSTRAP_REQUIRED sends the client back to where it began', async (cont
   isStale = false
   await cluster.metadata.refresh()
 })
+
+for (const [newest, leaderEpoch] of [
+  [8, -1],
+  [9, 7],
+] as const)
+  test(`leader epochs in Metadata version ${newest} are ${leaderEpoch < 0 ? 'not believed' : 'believed'}`, async (context) => {
+    const partition = { errorCode: 0, partitionIndex: 0, leaderId: 1, leaderEpoch: 7, replicaNodes: [1], isrNodes: [1] }
+    const { broker, cluster } = await clusterOf(context, [
+      answers(
+        Metadata,
+        () => ({
+          brokers: [{ nodeId: 1, host: '127.0.0.1', port: broker.port }],
+          controllerId: 1,
+          topics: [{ errorCode: 0, name: 't', partitions: [{ ...partition, offlineReplicas: [] }] }],
+        }),
+        newest,
+      ),
+    ])
+    const { partitions } = await cluster.metadata.topic('t')
+    assert.deepEqual([partitions[0]!.leaderId, partitions[0]!.leaderEpoch], [1, leaderEpoch])
+  })
