@@ -38,7 +38,7 @@ export type { GroupListing, GroupState, GroupType, MemberToRemove } from './admi
 export type { ListedOffset, OffsetQuery, OffsetSpec } from './admin/list-offsets.ts'
 export type { BrokerLogDirs, LogDirDescription, ReplicaLogDirs, ReplicaMove } from './admin/log-dirs.ts'
 export { PartialFailure, settled } from './admin/partial-failure.ts'
-export type { EachOf } from './admin/partial-failure.ts'
+export type { EachOf, ListOf } from './admin/partial-failure.ts'
 export type {
   DeletedRecords,
   ElectedLeader,

@@ -16,6 +16,7 @@ import type { Node } from '../cluster/cluster-image.ts'
 import { CLIENT_SOFTWARE } from '../cluster/software.ts'
 import { allowedOperations, type AuthorizedOperations, type AuthorizedOperationsOption } from './acl-names.ts'
 import { enumeration } from './enumeration.ts'
+import { checkKnown } from './every-broker.ts'
 import { unsupported } from './kafka-versions.ts'
 import type { EachOf, ListOf } from './partial-failure.ts'
 import { allFailed, check, matched, outcome, type AdminRequests, type Attempt, type CallOptions } from './requests.ts'
@@ -227,6 +228,7 @@ async function byDescribeCluster(
     rack,
     isFenced,
   }))
+  checkKnown(brokers.length)
   return {
     clusterId: answer.clusterId,
     controller: brokers.find(({ id }) => id === answer.controllerId) ?? null,
@@ -255,6 +257,7 @@ async function byMetadata(
     rack,
     isFenced: false,
   }))
+  checkKnown(brokers.length)
   return {
     clusterId: answer.clusterId,
     controller: brokers.find(({ id }) => id === answer.controllerId) ?? null,

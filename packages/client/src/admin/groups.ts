@@ -1,6 +1,7 @@
 /** Listing and deleting groups of every type, and removing their members. */
 import { DeleteGroups, ErrorCode, KafkaError, LeaveGroup, ListGroups } from '@millrace/protocol'
 import type { Response } from '@millrace/protocol'
+import { everyBroker } from './every-broker.ts'
 import { unsupported } from './kafka-versions.ts'
 import type { EachOf, Outcome, ListOf } from './partial-failure.ts'
 import { allFailed, failure, matched, outcome, type AdminRequests, type Attempt, type CallOptions } from './requests.ts'
@@ -68,10 +69,7 @@ export interface GroupAdmin {
 export function groupAdmin(requests: AdminRequests): GroupAdmin {
   return {
     listGroups: async (options = {}) => {
-      const brokerIds = await requests.one('listGroups', options, async ({ signal }) => {
-        const { brokers } = await requests.cluster.metadata.refresh(signal)
-        return [...brokers.keys()]
-      })
+      const brokerIds = await everyBroker(requests, 'listGroups', options)
       const listings = await requests.each(
         {
           operation: 'listGroups',

@@ -314,3 +314,23 @@ test('a filter of ACLs for any pattern is one for literal names, where there are
   await assert.rejects(admin.describeAcls({ patternType: 'PREFIXED' }), unsupported(/2\.0/))
   assert.equal(filters.length, 1)
 })
+
+test('a broker that has just started and knows no brokers is asked again', async (context) => {
+  let asked = 0
+  const broker: ScriptedBroker = await ScriptedBroker.start([
+    answers(
+      Metadata,
+      () => {
+        asked++
+        const brokers = [{ nodeId: 1, host: '127.0.0.1', port: broker.port }]
+        return { brokers: asked % 2 === 1 ? [] : brokers, controllerId: 1, topics: [] }
+      },
+      4,
+    ),
+    answers(ListGroups, () => ({ errorCode: 0, groups: [{ groupId: 'g', protocolType: 'consumer' }] }), 2),
+  ])
+  context.after(() => broker[Symbol.asyncDispose]())
+  const { admin } = adminAt(context, broker.address)
+  assert.equal((await admin.describeCluster()).brokers.length, 1)
+  assert.equal((await admin.listGroups()).length, 1)
+})

@@ -13,6 +13,7 @@ import type { TopicPartition } from '../record.ts'
 import { offsetOrNull, timeOrNull } from './absent.ts'
 import { byTopic, partitionName } from './by-topic.ts'
 import type { Told } from './groups.ts'
+import { everyBroker } from './every-broker.ts'
 import { unsupported } from './kafka-versions.ts'
 import type { EachOf, Outcome, ListOf } from './partial-failure.ts'
 import { matched, outcome, unanswered, type AdminRequests, type CallOptions } from './requests.ts'
@@ -173,10 +174,7 @@ export function transactionAdmin(requests: AdminRequests): TransactionAdmin {
         options,
       ),
     listTransactions: async (options = {}) => {
-      const brokerIds = await requests.one('listTransactions', options, async ({ signal }) => {
-        const { brokers } = await requests.cluster.metadata.refresh(signal)
-        return [...brokers.keys()]
-      })
+      const brokerIds = await everyBroker(requests, 'listTransactions', options)
       const listings = await requests.each(
         {
           operation: 'listTransactions',
