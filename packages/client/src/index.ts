@@ -74,7 +74,7 @@ export type {
 export type { KafkaOptions } from './config/client-options.ts'
 export type { TlsOptions } from './config/security-options.ts'
 export type { CloseOptions } from './consumer/close-consumer.ts'
-export type { Committable, Consumer, ConsumerBatch, ReadOptions, SeekTarget } from './consumer/consumer.ts'
+export type { AskOptions, Committable, Consumer, ConsumerBatch, ReadOptions, SeekTarget } from './consumer/consumer.ts'
 export type { ConsumerInterceptor } from './consumer/interceptor.ts'
 export type { ConsumerOptions, OffsetReset } from './consumer/options.ts'
 export type { RebalanceListener } from './consumer/rebalance-listener.ts'

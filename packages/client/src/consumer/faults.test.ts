@@ -14,6 +14,10 @@ async function next(consumer: Consumer<Uint8Array, string>, count: number): Prom
   return values
 }
 
+/** Who still takes epoch 0 for the leader's is told otherwise. */
+const fencing: StagedLog['onFetch'] = (_offset, { topics }) =>
+  topics[0]!.partitions[0]!.currentLeaderEpoch === 0 ? { errorCode: ErrorCode.FENCED_LEADER_EPOCH } : null
+
 test('an answer to what was asked before a seek is dropped', async (context) => {
   const log = await StagedLog.stage(context)
   log.append('0', '1', '2', '3')
@@ -128,12 +132,7 @@ test('a truncated log is noticed when the leader changes: reading goes on where 
   log.leaderEpoch = 1
   log.append('other 2', 'other 3', 'other 4')
   log.epochEnd = (epoch) => ({ leaderEpoch: epoch, endOffset: epoch === 0 ? 2n : log.endOffset })
-  let isFenced = false
-  log.onFetch = () => {
-    if (isFenced) return null
-    isFenced = true
-    return { errorCode: ErrorCode.FENCED_LEADER_EPOCH }
-  }
+  log.onFetch = fencing
   log.wake()
   assert.deepEqual(await next(consumer, 3), ['other 2', 'other 3', 'other 4'])
   assert.equal(told.length, 1)
@@ -151,8 +150,7 @@ test('with offsetReset none a truncated log is an error of the one who reads', a
   log.leaderEpoch = 1
   log.append('other')
   log.epochEnd = () => ({ leaderEpoch: -1, endOffset: -1n })
-  log.onFetch = (_offset, { topics }) =>
-    topics[0]!.partitions[0]!.currentLeaderEpoch === 0 ? { errorCode: ErrorCode.FENCED_LEADER_EPOCH } : null
+  log.onFetch = fencing
   log.wake()
   await assert.rejects(next(consumer, 1), { code: ErrorCode.OFFSET_OUT_OF_RANGE, message: /was truncated.*seek/ })
   log.epochEnd = () => ({ leaderEpoch: 1, endOffset: 1n })
@@ -172,8 +170,7 @@ test('prefetched records of a log that was truncated are not given out', async (
   log.leaderEpoch = 1
   log.append('other 1')
   log.epochEnd = (epoch) => ({ leaderEpoch: epoch, endOffset: epoch === 0 ? 1n : log.endOffset })
-  log.onFetch = (_offset, { topics }) =>
-    topics[0]!.partitions[0]!.currentLeaderEpoch === 0 ? { errorCode: ErrorCode.FENCED_LEADER_EPOCH } : null
+  log.onFetch = fencing
   log.wake()
   while (log.count('OffsetForLeaderEpoch') < 2) await new Promise((resolve) => setImmediate(resolve))
   assert.deepEqual(await next(consumer, 1), ['other 1'])
