@@ -39,7 +39,9 @@ export interface Producer<R> extends AsyncDisposable {
   partitionsFor(topic: string, options?: { readonly signal?: AbortSignal }): Promise<readonly PartitionDescription[]>
 
   /**
-   * Runs `work` in a transaction: commits when it resolves, aborts when it throws and throws that again. Needs `transactionalId`.
+   * Runs `work` in a transaction: commits when it resolves, aborts when it throws and throws that again. Needs `transactionalId`. A commit waits
+   * for all that `work` has sent, awaited or not, and fails, aborting, when a record of it did. Calls come one after the other, each waiting for its
+   * turn up to `maxBlockMs`; so one inside another fails.
    * @throws KafkaError PRODUCER_FENCED when another producer has taken the transactional id: this producer is of no use any more.
    */
   transaction<T>(work: (transaction: Transaction<R>) => Promise<T>): Promise<T>

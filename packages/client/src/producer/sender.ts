@@ -219,7 +219,6 @@ export class Sender implements AsyncDisposable {
       const batch = queue.first
       if (batch === null || (transactions !== null && !transactions.includes(queue))) continue
       if (identity !== null && !identity.mayDrain(queue, batch)) continue
-      if (batches.length > 0 && this.#isOrderedByWaiting && batches.some((other) => other.queue === queue)) continue
       if (!this.#packer.pack(batch)) continue
       if (batches.length > 0 && sizeBytes + batch.sizeBytes > configuration.maxRequestSize) break
       accumulator.take(queue)
