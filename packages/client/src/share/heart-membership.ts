@@ -1,6 +1,7 @@
 /** A place in a share group (KIP-932), kept by a heart: on a thread of its own, so that a handler that burns CPU does not cost it. */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { Cluster } from '../cluster/cluster.ts'
+import { abortable } from '../cluster/connections.ts'
 import type { Heart, HeartbeatHost, HeartEvent, ShareVitals } from '../groups/heartbeats/heart.ts'
 import { Liveness } from '../groups/liveness.ts'
 import { newMemberId } from '../groups/new-member-id.ts'
@@ -57,17 +58,18 @@ export class HeartMembership implements ShareMembership {
     this.#liveness.waiting()
   }
 
-  async leave(): Promise<void> {
+  async leave({ signal }: { readonly signal: AbortSignal }): Promise<void> {
     const { settings } = this.#options
     this.#ending.abort(new Error('the consumer is being closed'))
     if (this.#epoch === JOINING) return this.#heart.stop()
-    await this.#heart.leave({
+    const left = this.#heart.leave({
       memberId: this.memberId,
       protocol: 'share',
       reason: 'the consumer is being closed',
       isForGood: true,
       timeoutMs: settings.requestTimeoutMs,
     })
+    await abortable(left, signal)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

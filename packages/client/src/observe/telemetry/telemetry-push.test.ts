@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import {
+  ApiVersions,
   decompress,
   ErrorCode,
   GetTelemetrySubscriptions,
+  Metadata,
   PushTelemetry,
   ZERO_UUID,
   type Request,
@@ -24,12 +26,25 @@ async function pushing(
   {
     subscription = {},
     pushCodes = [],
-  }: { subscription?: Partial<ResponseInput<typeof GetTelemetrySubscriptions>>; pushCodes?: number[] },
+    greetings = Infinity,
+  }: {
+    subscription?: Partial<ResponseInput<typeof GetTelemetrySubscriptions>>
+    pushCodes?: number[]
+    /** So many connections are served, later ones are silent. */
+    greetings?: number
+  },
 ) {
   const subscriptions: Request<typeof GetTelemetrySubscriptions>[] = []
   const pushes: Request<typeof PushTelemetry>[] = []
   const waiting: { count: number; resolve: () => void }[] = []
+  let greeted = 0
+  const apiKeys = [ApiVersions, Metadata, GetTelemetrySubscriptions, PushTelemetry].map(({ key, versions }) => ({
+    apiKey: key,
+    minVersion: versions[0],
+    maxVersion: versions[1],
+  }))
   const broker = await ScriptedBroker.start([
+    answers(ApiVersions, () => (++greeted > greetings ? null : { errorCode: 0, apiKeys })),
     answers(GetTelemetrySubscriptions, (request) => {
       subscriptions.push(request)
       return {
@@ -65,7 +80,7 @@ async function pushing(
   await cluster.metadata.refresh()
   const pushed = (count: number): Promise<void> =>
     pushes.length >= count ? Promise.resolve() : new Promise((resolve) => waiting.push({ count, resolve }))
-  return { push, metrics, subscriptions, pushes, pushed, stopped: stopped.promise }
+  return { broker, greeted: () => greeted, push, metrics, subscriptions, pushes, pushed, stopped: stopped.promise }
 }
 
 /** Names of the metrics in a payload, with their doubles: fields are found by their tags, which is enough for what we write. */
@@ -99,6 +114,16 @@ test('an unknown subscription is asked for again at once, keeping the instance i
   await pushed(2)
   assert.equal(subscriptions.length, 2)
   assert.equal(subscriptions[1]!.clientInstanceId, instanceId)
+})
+
+test('the last push is given up in time, also when it needs a connection that does not come about', async (context) => {
+  const { broker, greeted, push, pushed } = await pushing(context, { greetings: 1 })
+  await pushed(1)
+  broker.cutConnections()
+  while (greeted() < 2) await new Promise((resolve) => setImmediate(resolve))
+  const begunAtMs = performance.now()
+  await push[Symbol.asyncDispose]()
+  assert.ok(performance.now() - begunAtMs < 8000, 'the time to set up a connection is 10 s')
 })
 
 test('an answer that cannot be cured ends the pushing, and nothing else', async (context) => {

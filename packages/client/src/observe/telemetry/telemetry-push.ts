@@ -77,7 +77,11 @@ export class TelemetryPush implements AsyncDisposable {
     await this.#loop
     this.#firstSubscription.reject(this.#closing.signal.reason as Error)
     if (this.#subscription === null || !this.#isPushing) return
-    await this.#push(this.#subscription, { terminating: true, timeoutMs: LAST_PUSH_TIMEOUT_MS }).catch(() => {})
+    // The time is for the connection as well, if there is none.
+    const late = new AbortController()
+    const timer = this.#options.cluster.world.clock.after(LAST_PUSH_TIMEOUT_MS, () => late.abort())
+    await this.#push(this.#subscription, { terminating: true, signal: late.signal }).catch(() => {})
+    timer.cancel()
   }
 
   async #run(): Promise<void> {
@@ -129,7 +133,7 @@ export class TelemetryPush implements AsyncDisposable {
   /** The error code of the answer. */
   async #push(
     subscription: Subscription,
-    options: { readonly terminating: boolean; readonly timeoutMs?: number; readonly signal?: AbortSignal },
+    { terminating, signal }: { readonly terminating: boolean; readonly signal: AbortSignal },
   ): Promise<number> {
     const { cluster, labels } = this.#options
     const timeMs = cluster.world.clock.now()
@@ -142,14 +146,11 @@ export class TelemetryPush implements AsyncDisposable {
       {
         clientInstanceId: subscription.clientInstanceId,
         subscriptionId: subscription.subscriptionId,
-        terminating: options.terminating,
+        terminating,
         compressionType,
         metrics,
       },
-      {
-        ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
-      },
+      { signal },
     )
     return answer.errorCode
   }
