@@ -324,10 +324,12 @@ export class Intake implements Disposable {
   async #awaitTopic(topic: TopicQueues): Promise<void> {
     const { line } = topic
     for (let attempt = 1; line.length > 0; attempt++) {
+      const head = line[0]!
       try {
-        await this.#makeKnown(topic, line[0]!, attempt)
+        await this.#makeKnown(topic, head, attempt)
       } catch (error) {
-        this.#cannotKnow(topic, error as Error)
+        // A topic that is not known was given up where another pause would have been too long.
+        this.#cannotKnow(topic, error as Error, topic.image === null ? head.deadlineMs : this.#nowMs())
       }
       this.#serveTopicLine(topic)
     }
@@ -360,12 +362,11 @@ export class Intake implements Disposable {
   }
 
   /** The topic, or the partition that the first in line wants, could not be had. */
-  #cannotKnow(topic: TopicQueues, error: Error): void {
+  #cannotKnow(topic: TopicQueues, error: Error, atMs: number): void {
     const isPassing = error instanceof KafkaError && error.retriable
-    const nowMs = this.#nowMs()
     for (const send of topic.line.slice()) {
       if (!isPassing) this.#refuseWaiting(send, error)
-      else if (send.deadlineMs <= nowMs) this.#refuseWaiting(send, this.#waitedInVain(error))
+      else if (send.deadlineMs <= atMs) this.#refuseWaiting(send, this.#waitedInVain(error))
     }
   }
 

@@ -1,7 +1,7 @@
 /** What the producer makes of a leader's answers, and of none. */
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
-import { ErrorCode, InitProducerId, KafkaError, readRecords } from '@millrace/protocol'
+import { ErrorCode, InitProducerId, KafkaError, Metadata, readRecords } from '@millrace/protocol'
 import { silentLogger, type Logger } from '@millrace/runtime'
 import { Kafka } from '../kafka.ts'
 import { answers } from '../testing/scripted-broker.ts'
@@ -438,4 +438,24 @@ test('a leader that is not among the brokers is waited for without haste', async
   await using producer = kafka.producer({ topic: 't', lingerMs: 0, deliveryTimeoutMs: 400, requestTimeoutMs: 300 })
   await assert.rejects(producer.send({ value: 'v' }), { code: ErrorCode.REQUEST_TIMED_OUT })
   assert.ok(attempts < 50, `${attempts} attempts in 400 ms`)
+})
+
+test('a topic that does not exist is asked for with pauses until the time of the send is over', async () => {
+  let asked = 0
+  await using leader: ScriptedLeader = await ScriptedLeader.start({
+    scripts: [
+      answers(Metadata, () => {
+        asked++
+        return {
+          brokers: [{ nodeId: 1, host: '127.0.0.1', port: leader.broker.port }],
+          controllerId: 1,
+          topics: [{ errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, name: 't', partitions: [] }],
+        }
+      }),
+    ],
+  })
+  const kafka = new Kafka({ brokers: leader.address, enableMetricsPush: false, retryBackoffMs: 100 })
+  await using producer = kafka.producer({ topic: 't', maxBlockMs: 400 })
+  await assert.rejects(producer.send({ value: 'v' }), { code: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION })
+  assert.ok(asked < 12, `asked ${asked} times in 400 ms`)
 })
