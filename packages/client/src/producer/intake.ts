@@ -328,14 +328,14 @@ export class Intake implements Disposable {
       try {
         await this.#makeKnown(topic, head, attempt)
       } catch (error) {
-        // A topic that is not known was given up where another pause would have been too long.
-        this.#cannotKnow(topic, error as Error, topic.image === null ? head.deadlineMs : this.#nowMs())
+        this.#cannotKnow(topic, head, error as Error)
       }
       this.#serveTopicLine(topic)
     }
     this.#awaitedTopics.delete(topic)
   }
 
+  /** Waits for what `head` wants, or a step towards it. @throws when it cannot be had in its time. */
   async #makeKnown(topic: TopicQueues, head: WaitingSend, attempt: number): Promise<void> {
     const { metadata, world, signal, settings } = this.#cluster
     const timeoutMs = Math.max(0, head.deadlineMs - this.#nowMs())
@@ -358,15 +358,21 @@ export class Intake implements Disposable {
         Math.min(timeoutMs, backoffMs(attempt - 1, { initialMs, maxMs, random: world.random })),
         signal,
       )
-    await metadata.refresh(signal)
+    try {
+      await metadata.refresh(signal)
+    } catch (error) {
+      if (!(error instanceof KafkaError && error.retriable)) throw error
+    }
   }
 
-  /** The topic, or the partition that the first in line wants, could not be had. */
-  #cannotKnow(topic: TopicQueues, error: Error, atMs: number): void {
+  /** The topic, or the partition that `head` wants, could not be had in its time; the topic is missing for those who came with it too. */
+  #cannotKnow(topic: TopicQueues, head: WaitingSend, error: Error): void {
     const isPassing = error instanceof KafkaError && error.retriable
+    const isTopicMissing = topic.image === null
     for (const send of topic.line.slice()) {
       if (!isPassing) this.#refuseWaiting(send, error)
-      else if (send.deadlineMs <= atMs) this.#refuseWaiting(send, this.#waitedInVain(error))
+      else if (send === head || (isTopicMissing && send.deadlineMs <= head.deadlineMs))
+        this.#refuseWaiting(send, this.#waitedInVain(error))
     }
   }
 

@@ -146,7 +146,7 @@ test('a topic that is missing is made by the broker, if it does that; else sends
   await using world = await start({}, { configs: { 'auto.create.topics.enable': true } })
   await using creating = world.kafka.producer()
   assert.equal((await creating.send({ topic: 'new', value: 'v' })).offset, 0n)
-  await using careful = world.kafka.producer({ allowAutoCreateTopics: false, maxBlockMs: 2_000 })
+  await using careful = world.kafka.producer({ allowAutoCreateTopics: false, maxBlockMs: 1_000 })
   const [missing, there] = await Promise.allSettled([
     careful.send({ topic: 'missing', value: 'v' }),
     careful.send({ topic: 'new', value: 'v' }),
