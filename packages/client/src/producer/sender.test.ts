@@ -459,3 +459,16 @@ test('a topic that does not exist is asked for with pauses until the time of the
   await assert.rejects(producer.send({ value: 'v' }), { code: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION })
   assert.ok(asked < 12, `asked ${asked} times in 400 ms`)
 })
+
+test('a record to a partition that does not exist takes no others of its array with it', async () => {
+  await using world = await start({ partitions: 1 }, { maxBlockMs: 300 })
+  const [missing, there] = [
+    { value: 'a', partition: 1 },
+    { value: 'b', partition: 0 },
+  ]
+  await assert.rejects(world.producer.sendAll([missing, there]), /there still was no partition 1/)
+  assert.deepEqual(
+    world.leader.seen.map(({ values }) => values),
+    [['b']],
+  )
+})
