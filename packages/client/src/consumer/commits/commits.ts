@@ -171,7 +171,8 @@ export class Commits<K, V> {
       await this.#once(offsets, cluster.signal)
     } catch (error) {
       // The next of the automatic commits makes up for one that failed for a passing reason.
-      const isPassing = error instanceof KafkaError && error.retriable && !isAsked
+      // So it is with one that met a rebalance: of partitions that are lost the listener is told.
+      const isPassing = error instanceof KafkaError && !isAsked && (error.retriable || membershipErrors.has(error.code))
       if (isPassing) settings.logger.info('an automatic commit failed, and is tried again', { groupId, error })
       else if (!this.#isClosed) onTrouble(error as Error)
     }
