@@ -367,3 +367,21 @@ test('what a loop has in hand of a log that was truncated meanwhile is not taken
   assert.deepEqual(values, ['0', 'other 0', 'other 1'])
   assert.deepEqual(log.committed(), [1n])
 })
+
+test('a commit that waits for another ends with its signal, and the next still waits', async (context) => {
+  const log = await StagedLog.stage(context)
+  let isLoading = true
+  log.onCommit = () => (isLoading ? ErrorCode.COORDINATOR_LOAD_IN_PROGRESS : 0)
+  await using consumer = log.kafka.consumer({ ...text, groupId: 'g', enableAutoCommit: false })
+  consumer.assign([t0])
+  const first = consumer.commit([{ ...t0, offset: 1n }])
+  const late = new AbortController()
+  const second = consumer.commit([{ ...t0, offset: 2n }], { signal: late.signal })
+  const third = consumer.commit([{ ...t0, offset: 3n }])
+  const reason = new Error('enough')
+  late.abort(reason)
+  await assert.rejects(second, reason)
+  isLoading = false
+  await Promise.all([first, third])
+  assert.deepEqual([...new Set(log.committed())], [1n, 3n])
+})

@@ -5,6 +5,7 @@
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { Timer } from '@millrace/runtime'
 import type { Cluster } from '../../cluster/cluster.ts'
+import { abortable } from '../../cluster/connections.ts'
 import { partitionName } from '../../groups/partition-names.ts'
 import { channels } from '../../observe/channels.ts'
 import type { Metrics } from '../../observe/metrics.ts'
@@ -82,12 +83,13 @@ export class Commits<K, V> {
   /** Repeats what fails for a passing reason. @throws KafkaError */
   commit(offsets: readonly TopicPartitionOffset[], options: CommitOptions = {}): Promise<void> {
     const { cluster, groupId } = this.#options
-    const sent = this.#flush().then(() =>
+    const before = this.#last
+    const sent = abortable(before, options.signal).then(() =>
       offsets.length === 0
         ? undefined
         : cluster.withRetries(`commit of group ${groupId}`, (signal) => this.#once(offsets, signal), options),
     )
-    this.#last = sent.catch(noop)
+    this.#last = sent.catch(noop).then(() => before)
     // What comes without waiting from now on goes after it.
     this.#waiting = new Map()
     this.#isSending = false
@@ -155,10 +157,6 @@ export class Commits<K, V> {
   get #mayCommit(): boolean {
     const membership = this.#options.membership()
     return membership === null || isMember(membership.metadata)
-  }
-
-  async #flush(): Promise<void> {
-    await this.#last
   }
 
   async #sendWaiting(waiting: Map<string, TopicPartitionOffset>): Promise<void> {
