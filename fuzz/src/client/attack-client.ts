@@ -47,7 +47,10 @@ export async function attackClient(
   const count = (name: string, report: RoundReport) => {
     for (const [ending, times] of Object.entries(report.endings))
       endings.set(ending, (endings.get(ending) ?? 0) + times)
-    const grown = report.residentBytes > maxResidentBytes ? [`it has grown to ${report.residentBytes >> 20} MiB`] : []
+    const grown =
+      report.residentBytes > maxResidentBytes
+        ? [`it has grown to ${Math.round(report.residentBytes / 2 ** 20)} MiB`]
+        : []
     const bugs = [...report.bugs, ...grown]
     if (bugs.length === 0) outcome.passed++
     else {
