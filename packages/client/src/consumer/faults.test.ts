@@ -385,3 +385,19 @@ test('a commit that waits for another ends with its signal, and the next still w
   await Promise.all([first, third])
   assert.deepEqual([...new Set(log.committed())], [1n, 3n])
 })
+
+test('a coordinator that leaves a partition out of its answer is asked again after a pause', async (context) => {
+  const log = await StagedLog.stage(context)
+  log.append('0')
+  let isOut = true
+  log.onCommitted = () => (isOut ? null : { errorCode: 0 })
+  await using consumer = log.kafka.consumer({ ...text, groupId: 'g', enableAutoCommit: false })
+  consumer.assign([t0])
+  const begunAtMs = performance.now()
+  const reading = next(consumer, 1)
+  while (log.count('OffsetFetch') < 10) await new Promise((resolve) => setImmediate(resolve))
+  // Pauses are 4 ms at least here.
+  assert.ok(performance.now() - begunAtMs > 9 * 4)
+  isOut = false
+  assert.deepEqual(await reading, ['0'])
+})

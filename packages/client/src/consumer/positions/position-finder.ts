@@ -106,6 +106,8 @@ export class PositionFinder<K, V> {
     }
     await this.#ask(partitions, async (asked) => {
       const committed = await groupOffsets.fetch(asked, signal)
+      // Of these the coordinator said nothing.
+      for (const question of asked) if (!committed.has(question)) this.#postpone(question.of)
       for (const [question, offset] of committed) {
         const { of } = question as Asked<K, V>
         if (!isCurrent(question as Asked<K, V>, 'unset')) continue

@@ -38,7 +38,10 @@ export class StagedLog {
   onFetch: ((fetchOffset: bigint, request: FetchRequest) => Partial<FetchedPartition> | null) | null = null
   /** For the whole answer. */
   fetchError = 0
-  onCommitted: (attempt: number) => { readonly errorCode: number; readonly offset?: bigint } = () => ({ errorCode: 0 })
+  /** Null: the answer leaves the partition out. */
+  onCommitted: (attempt: number) => { readonly errorCode: number; readonly offset?: bigint } | null = () => ({
+    errorCode: 0,
+  })
   onCommit: (attempt: number) => number = () => 0
   startOffset = 0n
   #batches: { readonly bytes: Uint8Array; readonly lastOffset: bigint }[] = []
@@ -166,8 +169,10 @@ export class StagedLog {
   }
 
   #committed({ groups }: Request<typeof OffsetFetch>): ResponseInput<typeof OffsetFetch> {
-    const { errorCode, offset = -1n } = this.onCommitted(++this.#committedAsked)
     const { groupId, topics } = groups[0]!
+    const committed = this.onCommitted(++this.#committedAsked)
+    if (committed === null) return { topics: [], groups: [{ groupId, topics: [] }] }
+    const { errorCode, offset = -1n } = committed
     const partitions = [{ partitionIndex: 0, committedOffset: offset, metadata: '', errorCode }]
     const { name, topicId } = topics![0]!
     return { topics: [], groups: [{ groupId, topics: [{ name, topicId, partitions }] }] }
