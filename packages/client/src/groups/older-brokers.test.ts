@@ -1,7 +1,9 @@
 /** Members of groups at brokers that serve only older versions of the requests that a group takes, from Kafka 0.11 on. */
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
+  ErrorCode,
   FindCoordinator,
   Heartbeat,
   JoinGroup,
@@ -25,8 +27,16 @@ interface Group {
   readonly heartbeat: Promise<void>
 }
 
-/** A group of one member, whose coordinator serves no newer version than `newest` of any request. */
-async function groupAt(context: TestContext, newest: number, options: Record<string, unknown> = {}): Promise<Group> {
+/**
+ * A group of one member, whose coordinator serves no newer version than `newest` of any request. Answers to joins wait for `beforeAnswer`, which is
+ * told the generation to come.
+ */
+async function groupAt(
+  context: TestContext,
+  newest: number,
+  options: Record<string, unknown> = {},
+  beforeAnswer: (generationId: number) => Promise<void> = async () => {},
+): Promise<Group> {
   const log = new Map<Api, unknown[]>()
   const beaten = Promise.withResolvers<void>()
   const scripted = <A extends Api>(api: A, handle: (request: Request<A>, version: number) => unknown): Script =>
@@ -39,6 +49,7 @@ async function groupAt(context: TestContext, newest: number, options: Record<str
       Math.min(newest, api.versions[1]),
     )
   let assignment: Uint8Array = new Uint8Array()
+  let generationId = 0
   const broker: ScriptedBroker = await ScriptedBroker.start([
     scripted(Metadata, ({ topics }) => ({
       brokers: [{ nodeId: 1, host: '127.0.0.1', port: broker.port }],
@@ -60,13 +71,14 @@ async function groupAt(context: TestContext, newest: number, options: Record<str
       if (version < 4) return node
       return { coordinators: coordinatorKeys.map((key) => ({ ...node, key, errorMessage: null })) }
     }),
-    scripted(JoinGroup, ({ memberId, protocols }, version) => {
+    scripted(JoinGroup, async ({ memberId, protocols }, version) => {
       const { name, metadata } = protocols[0]!
       if (memberId === '' && version >= 4)
         return { errorCode: 79, protocolName: '', memberId: 'm', leader: '', members: [] }
+      await beforeAnswer(++generationId)
       return {
         errorCode: 0,
-        generationId: 1,
+        generationId,
         protocolName: name,
         leader: 'm',
         memberId: 'm',
@@ -134,5 +146,35 @@ test('the consumer protocol at a broker without it is an error that says what to
   assert.match(
     owner.errors[0]!.message,
     /do not have the consumer protocol \(KIP-848, Kafka 4\.0\); use groupProtocol 'auto'/,
+  )
+})
+
+test('a commit that the next generation refuses, before this member has heard of it, costs the member nothing', async (context) => {
+  const joining = Promise.withResolvers<void>()
+  const answered = Promise.withResolvers<void>()
+  const { owner, asked } = await groupAt(
+    context,
+    9,
+    { partitionAssignmentStrategy: ['cooperative-sticky'] },
+    async (generationId) => {
+      if (generationId !== 2) return
+      joining.resolve()
+      await answered.promise
+    },
+  )
+  await owner.until(() => owner.owned.length === 2)
+  const membership = owner.membership!
+  const sentAs = membership.metadata
+  membership.enforceRebalance('test')
+  await joining.promise
+  membership.commitRefused(ErrorCode.ILLEGAL_GENERATION, sentAs)
+  answered.resolve()
+  const beats = (): Request<typeof Heartbeat>[] => asked(Heartbeat) as Request<typeof Heartbeat>[]
+  while (!beats().some(({ generationId }) => generationId >= 2)) await nextTurn()
+  await membership.leave({ leaveGroup: true, signal: new AbortController().signal })
+  assert.equal(asked(JoinGroup).length, 3, 'once for the id, once for each generation')
+  assert.deepEqual(
+    owner.calls.map(({ kind }) => kind),
+    ['assigned', 'assigned', 'revoked'],
   )
 })

@@ -41,6 +41,8 @@ export class ClassicMember implements ProtocolMember {
   #joinedTopics: readonly string[] = []
   /** The application is to ask for records before the member joins again. */
   #isStale = false
+  /** A join is pending: until the answer nobody knows which generation this member is of. */
+  #isJoining = false
   #failures = 0
 
   /** @throws TypeError for assignors that do not go together. */
@@ -99,7 +101,8 @@ export class ClassicMember implements ProtocolMember {
   commitRefused(code: number, sentAs: GroupMetadata): void {
     if (code === ErrorCode.REBALANCE_IN_PROGRESS)
       this.#wantToJoin('offset commit failed since group is already rebalancing')
-    else if (sentAs.generationId === this.#generationId && sentAs.memberId === this.#memberId)
+    // While joining the coordinator may be a generation ahead of what we know; the answer to the join tells what we are.
+    else if (!this.#isJoining && sentAs.generationId === this.#generationId && sentAs.memberId === this.#memberId)
       this.#refused(code, 'OffsetCommit')
   }
 
@@ -147,6 +150,7 @@ export class ClassicMember implements ProtocolMember {
       await this.#rejoin(signal)
       this.#failures = 0
     } catch (error) {
+      this.#isJoining = false
       signal.throwIfAborted()
       if (!(error instanceof KafkaError)) throw error
       if (error.code !== ErrorCode.MEMBER_ID_REQUIRED) this.#environment.metrics.rebalanceFails()
@@ -172,7 +176,9 @@ export class ClassicMember implements ProtocolMember {
     })
     heart.stop()
     metrics.rebalanceBegins()
+    this.#isJoining = true
     const joined = await metrics.join(joinGroup(options, { memberId: this.#memberId, protocols, reason }))
+    this.#isJoining = false
     this.#check(joined.errorCode, joined.memberId)
     checkProtocol(joined.protocolType, CONSUMER_PROTOCOL_TYPE, 'protocol type')
     this.#memberId = joined.memberId
