@@ -61,9 +61,9 @@ export class Connections implements AsyncDisposable {
    * @throws KafkaError: NETWORK_EXCEPTION when the host cannot be reached; errors of authentication are not retriable.
    */
   async open(address: Address, lane: Lane, signal?: AbortSignal): Promise<BrokerConnection> {
-    const slot = this.#slot(address, lane)
     const { clock } = this.#options.world
     for (;;) {
+      const slot = this.#slot(address, lane)
       this.#closing.signal.throwIfAborted()
       signal?.throwIfAborted()
       const open = this.openNow(slot.address, lane)
@@ -215,9 +215,11 @@ export class Connections implements AsyncDisposable {
 
   #closeIdle(unusedSinceMs: number): void {
     let isAnyOpen = false
-    for (const { connection, lastUsedMs } of this.#slots.values()) {
-      if (connection === null) continue
-      if (connection.inFlight === 0 && lastUsedMs <= unusedSinceMs) void connection[Symbol.asyncDispose]()
+    for (const [name, { connection, opening, lastUsedMs }] of this.#slots) {
+      // Addresses come and go; those nobody has asked for lately are forgotten, and their pauses are over.
+      if (connection === null) {
+        if (opening === null && lastUsedMs <= unusedSinceMs) this.#slots.delete(name)
+      } else if (connection.inFlight === 0 && lastUsedMs <= unusedSinceMs) void connection[Symbol.asyncDispose]()
       else isAnyOpen = true
     }
     if (isAnyOpen) this.#sweepSoon()
