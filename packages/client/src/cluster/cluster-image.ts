@@ -58,6 +58,9 @@ const leaderless: PartitionImage = {
   errorCode: ErrorCode.LEADER_NOT_AVAILABLE,
 }
 
+/** Numbers that may be missing among those of a topic's partitions. */
+const MOST_HOLES = 1_000
+
 /** The image after `answer`. Topics of the old one that `keeps` and that were not asked about stay as they are. */
 export function imageAfter(
   old: ClusterImage,
@@ -78,6 +81,8 @@ export function imageAfter(
     const isSameTopic = known !== undefined && known.id === topicId
     const images: PartitionImage[] = []
     for (const partition of partitions) {
+      // Brokers number partitions without gaps; what is far off is damage, and must not cost memory.
+      if (partition.partitionIndex < 0 || partition.partitionIndex >= partitions.length + MOST_HOLES) continue
       while (images.length <= partition.partitionIndex) images.push(leaderless)
       images[partition.partitionIndex] = newer(isSameTopic ? known.partitions[partition.partitionIndex] : undefined, {
         leaderId: partition.leaderId,
