@@ -131,9 +131,14 @@ export class Workload {
     await this.#settled('close the consumer', () => consumer.close({ timeoutMs: workMs }))
   }
 
+  /** A group of its own in peace: members that a hostile round left behind keep their partitions until their sessions end. */
+  #group(name: string): string {
+    return `${name}-${this.#round}${this.#isPeaceful ? '-in-peace' : ''}`
+  }
+
   async #readAsMember(): Promise<void> {
     const consumer = this.#kafka.consumer({
-      groupId: `victims-${this.#round}`,
+      groupId: this.#group('victims'),
       topics: [topic],
       value: serde.string,
       offsetReset: 'earliest',
@@ -155,7 +160,7 @@ export class Workload {
 
   async #share(): Promise<void> {
     const consumer = this.#kafka.shareConsumer({
-      groupId: `victims-sharing-${this.#round}`,
+      groupId: this.#group('victims-sharing'),
       topics: [topic],
       value: serde.string,
       fetchMaxWaitMs: 50,
