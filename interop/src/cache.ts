@@ -7,6 +7,9 @@ export const repositoryRoot = join(import.meta.dirname, '..', '..')
 export const cacheRoot = join(repositoryRoot, '.cache')
 export const clientsRoot = join(repositoryRoot, 'interop', 'clients')
 
+/** Installations under way, by folder: who wants the same one meanwhile waits for it. */
+const underWay = new Map<string, Promise<void>>()
+
 /**
  * Runs `install` in an empty folder `.cache/<name>` unless it has succeeded there before with the same inputs.
  * `inputs` are the file contents and version strings that decide what gets installed. Returns the folder.
@@ -19,10 +22,15 @@ export async function installOnce(
   const directory = join(cacheRoot, name)
   const stampFile = join(directory, '.installed')
   const stamp = createHash('sha256').update(inputs.join('\0')).digest('hex')
+  await underWay.get(name)?.catch(() => {})
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return directory
-  rmSync(directory, { recursive: true, force: true })
-  mkdirSync(directory, { recursive: true })
-  await install(directory)
-  writeFileSync(stampFile, stamp)
+  const installing = (async () => {
+    rmSync(directory, { recursive: true, force: true })
+    mkdirSync(directory, { recursive: true })
+    await install(directory)
+    writeFileSync(stampFile, stamp)
+  })()
+  underWay.set(name, installing)
+  await installing
   return directory
 }
