@@ -22,7 +22,7 @@ export async function installOnce(
   const directory = join(cacheRoot, name)
   const stampFile = join(directory, '.installed')
   const stamp = createHash('sha256').update(inputs.join('\0')).digest('hex')
-  await underWay.get(name)?.catch(() => {})
+  for (let other = underWay.get(name); other !== undefined; other = underWay.get(name)) await other.catch(() => {})
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return directory
   const installing = (async () => {
     rmSync(directory, { recursive: true, force: true })
@@ -31,6 +31,10 @@ export async function installOnce(
     writeFileSync(stampFile, stamp)
   })()
   underWay.set(name, installing)
-  await installing
+  try {
+    await installing
+  } finally {
+    underWay.delete(name)
+  }
   return directory
 }
