@@ -85,6 +85,16 @@ export const toGroup = toCoordinator('group', (groupId: string) => groupId)
 
 export const aboutGroup = (groupId: string): string => `group ${groupId}`
 
+/** What became of each group asked about, from the descriptions in an answer. */
+export function ofGroups<Group extends { readonly groupId: string }, Result>(
+  groupIds: readonly string[],
+  groups: readonly Group[],
+  outcomeOf: (group: Group) => Outcome<Result>,
+): readonly Outcome<Result>[] {
+  const answers = groups.map((group) => [group.groupId, group] as const)
+  return matched(groupIds, answers, { keyOf: (groupId) => groupId, about: aboutGroup, outcome: outcomeOf })
+}
+
 export function describeGroupsAdmin(requests: AdminRequests): DescribeGroupsAdmin {
   return {
     describeConsumerGroups: (groupIds, options = {}) => {
@@ -167,14 +177,8 @@ async function describeNewer(
     if (!(error instanceof KafkaError) || error.code !== ErrorCode.UNSUPPORTED_VERSION) throw error
     return groupIds.map((groupId) => ({ groupId, outcome: { error } }))
   }
-  return matched(
-    groupIds,
-    answer.groups.map((group) => [group.groupId, group] as const),
-    {
-      keyOf: (groupId) => groupId,
-      about: aboutGroup,
-      outcome: (group) => outcome(aboutGroup(group.groupId), group, () => newerGroup(group, coordinator)),
-    },
+  return ofGroups(groupIds, answer.groups, (group) =>
+    outcome(aboutGroup(group.groupId), group, () => newerGroup(group, coordinator)),
   ).map((one, index) => ({ groupId: groupIds[index]!, outcome: one }))
 }
 
@@ -231,14 +235,8 @@ async function describeClassic(
       throw unsupported('describing groups with includeAuthorizedOperations', '2.3')
     return { groups: [...new Set(groupIds)], includeAuthorizedOperations }
   })
-  return matched(
-    groupIds,
-    groups.map((group) => [group.groupId, group] as const),
-    {
-      keyOf: (groupId) => groupId,
-      about: aboutGroup,
-      outcome: (group) => outcome(aboutGroup(group.groupId), group, () => classicGroup(group, coordinator)),
-    },
+  return ofGroups(groupIds, groups, (group) =>
+    outcome(aboutGroup(group.groupId), group, () => classicGroup(group, coordinator)),
   )
 }
 

@@ -4,10 +4,10 @@ import type { Response } from '@millrace/protocol'
 import type { Node } from '../cluster/cluster-image.ts'
 import type { TopicPartition } from '../record.ts'
 import { allowedOperations, type AuthorizedOperations } from './acl-names.ts'
-import { aboutGroup, partitionsOf, toGroup, type DescribeGroupsOptions } from './describe-groups.ts'
+import { aboutGroup, ofGroups, partitionsOf, toGroup, type DescribeGroupsOptions } from './describe-groups.ts'
 import type { GroupState, Told } from './groups.ts'
 import type { EachOf, ListOf } from './partial-failure.ts'
-import { failure, matched, outcome, type AdminRequests } from './requests.ts'
+import { failure, outcome, type AdminRequests } from './requests.ts'
 
 export interface ShareGroupMember {
   readonly memberId: string
@@ -119,14 +119,8 @@ export function describeOtherGroupsAdmin(requests: AdminRequests): DescribeOther
               groupIds: [...new Set(asked)],
               includeAuthorizedOperations: options.includeAuthorizedOperations ?? false,
             })
-            return matched(
-              asked,
-              groups.map((group) => [group.groupId, group] as const),
-              {
-                keyOf: (groupId) => groupId,
-                about: aboutGroup,
-                outcome: (group) => outcome(aboutGroup(group.groupId), group, () => shareGroup(group, coordinator)),
-              },
+            return ofGroups(asked, groups, (group) =>
+              outcome(aboutGroup(group.groupId), group, () => shareGroup(group, coordinator)),
             )
           },
         },
@@ -144,17 +138,10 @@ export function describeOtherGroupsAdmin(requests: AdminRequests): DescribeOther
               groupIds: [...new Set(asked)],
               includeAuthorizedOperations: options.includeAuthorizedOperations ?? false,
             })
-            return matched(
-              asked,
-              groups.map((group) => [group.groupId, group] as const),
-              {
-                keyOf: (groupId) => groupId,
-                about: aboutGroup,
-                outcome: (group) =>
-                  group.errorCode === ErrorCode.NONE && group.topology === null
-                    ? { error: failure(aboutGroup(group.groupId), withoutTopology) }
-                    : outcome(aboutGroup(group.groupId), group, () => streamsGroup(group, coordinator)),
-              },
+            return ofGroups(asked, groups, (group) =>
+              group.errorCode === ErrorCode.NONE && group.topology === null
+                ? { error: failure(aboutGroup(group.groupId), withoutTopology) }
+                : outcome(aboutGroup(group.groupId), group, () => streamsGroup(group, coordinator)),
             )
           },
         },
