@@ -2,28 +2,15 @@
  * The way to one broker, as the leader of partitions: one request at a time, as the share session wants it, in turn acknowledgements that are to
  * go now, and fetches, which take along those that can wait.
  */
-import {
-  ErrorCode,
-  KafkaError,
-  ShareAcknowledge,
-  ShareFetch,
-  type Request,
-  type RequestInput,
-  type Response,
-} from '@millrace/protocol'
+import { ErrorCode, KafkaError, ShareAcknowledge, ShareFetch, type Response } from '@millrace/protocol'
 import type { Timer } from '@millrace/runtime'
 import { backoffMs } from '../cluster/backoff.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import {
-  acknowledgementBatches,
-  AcknowledgementSet,
-  isWorthRepeating,
-  type AcknowledgementBatch,
-  type AcknowledgeType,
-} from './acknowledgement-batches.ts'
+import { AcknowledgementSet, isWorthRepeating, type AcknowledgeType } from './acknowledgement-batches.ts'
 import type { AcquiredRange, Acquisition } from './acquired-records.ts'
 import type { ShareConsumerSettings } from './options.ts'
 import type { TopicIdPartition } from './share-membership.ts'
+import { byTopic, forgotten, keyOf, type Pending } from './share-request-topics.ts'
 import { FINAL_EPOCH, ShareSession } from './share-session.ts'
 
 type FetchAnswer = Response<typeof ShareFetch>
@@ -62,12 +49,6 @@ export interface ShareLeaderOptions {
   readonly cluster: Cluster
   readonly settings: ShareConsumerSettings
   readonly owner: ShareLeaderOwner
-}
-
-/** Acknowledgements of one partition, and where they belong. */
-interface Pending {
-  readonly acquisition: Acquisition
-  readonly set: AcknowledgementSet
 }
 
 export class ShareLeader {
@@ -468,47 +449,8 @@ export class ShareLeader {
   }
 }
 
-export function keyOf({ topicId, partition }: TopicIdPartition): string {
-  return `${topicId}:${partition}`
-}
-
 function unanswered(): KafkaError {
   return new KafkaError(ErrorCode.INVALID_RECORD_STATE, 'the broker did not say what became of the acknowledgements')
-}
-
-type FetchTopics = RequestInput<typeof ShareFetch>['topics']
-
-function byTopic(pending: Iterable<Pending>, added: readonly TopicIdPartition[]): FetchTopics {
-  const partitions = new Map<string, TopicIdPartition & { acknowledgementBatches: AcknowledgementBatch[] }>()
-  for (const { topicId, partition } of added)
-    partitions.set(keyOf({ topicId, partition }), { topicId, partition, acknowledgementBatches: [] })
-  for (const { acquisition, set } of pending) {
-    const { topicId, partition } = acquisition
-    partitions.set(keyOf(acquisition), {
-      topicId,
-      partition,
-      acknowledgementBatches: acknowledgementBatches(set.types),
-    })
-  }
-  return Map.groupBy(partitions.values(), ({ topicId }) => topicId)
-    .entries()
-    .map(([topicId, ofTopic]) => ({
-      topicId,
-      partitions: ofTopic.map(({ partition, acknowledgementBatches: batches }) => ({
-        partitionIndex: partition,
-        acknowledgementBatches: batches as Request<
-          typeof ShareFetch
-        >['topics'][number]['partitions'][number]['acknowledgementBatches'],
-      })),
-    }))
-    .toArray()
-}
-
-function forgotten(removed: readonly TopicIdPartition[]): RequestInput<typeof ShareFetch>['forgottenTopicsData'] {
-  return Map.groupBy(removed, ({ topicId }) => topicId)
-    .entries()
-    .map(([topicId, ofTopic]) => ({ topicId, partitions: ofTopic.map(({ partition }) => partition) }))
-    .toArray()
 }
 
 function asError(error: unknown): Error {

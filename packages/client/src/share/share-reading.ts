@@ -13,7 +13,8 @@ import { AcknowledgeType, typeOf, type AcknowledgementSet } from './acknowledgem
 import { AcquiredRecord, acquiredRecords, type Acquisition } from './acquired-records.ts'
 import type { ShareConsumerSettings } from './options.ts'
 import type { Acknowledgement, AcknowledgementResult, ShareBatch } from './share-consumer.ts'
-import { keyOf, ShareLeader, type Fetched, type ShareLeaderOwner } from './share-leader.ts'
+import { ShareLeader, type Fetched, type ShareLeaderOwner } from './share-leader.ts'
+import { keyOf } from './share-request-topics.ts'
 import type { ShareMetrics } from './share-metrics.ts'
 import type { ShareMembership, ShareMembershipOwner, TopicIdPartition } from './share-membership.ts'
 
