@@ -4,7 +4,7 @@ import { backoffMs } from '../cluster/backoff.ts'
 import type { PartitionAnswer } from './produce-exchange.ts'
 import { expired, type ProducerBatch } from './producer-batch.ts'
 import { refusal, refusedRecords } from './refusal.ts'
-import type { SenderOptions } from './sender.ts'
+import type { SenderOptions } from './sender-options.ts'
 
 /** Errors after which the metadata are to be asked for again. */
 const staleMetadata = new Set<number>([

@@ -22,7 +22,7 @@ import type { PartitionQueue } from './partition-queue.ts'
 import { noProducer, type ProducerIdAndEpoch } from './partition-sequences.ts'
 import { PendingOperation } from './pending-operation.ts'
 import type { GroupMetadata } from './producer.ts'
-import type { Identity, SenderTransactions } from './sender.ts'
+import type { Identity, SenderTransactions } from './sender-options.ts'
 import { TransactionState, type TransactionPhase } from './transaction-state.ts'
 import { gravest, type Verdict } from './transaction-verdict.ts'
 
