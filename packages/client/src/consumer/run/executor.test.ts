@@ -133,6 +133,48 @@ test('a handler that throws while its partition is revoked leaves its record to 
   await time.run(running)
 })
 
+test('a partition that comes back while a handler of before still runs is read again, after it', async () => {
+  const seen: bigint[] = []
+  const slow = Promise.withResolvers<void>()
+  const { time, source, executor } = executing((record) => {
+    seen.push(record.offset)
+    return seen.length === 1 ? slow.promise : undefined
+  })
+  fill(source, 5)
+  const running = executor.run()
+  await time.advance(1)
+  source.takeAway(partition0)
+  source.assign(partition0)
+  await time.advance(10)
+  assert.deepEqual(seen, [0n])
+  slow.resolve()
+  await time.advance(10)
+  assert.deepEqual(seen, [0n, 0n, 1n, 2n, 3n, 4n])
+  assert.ok(source.isDone)
+  await source.close()
+  await time.run(running)
+})
+
+test('a run ends after the last handler, also of a partition that was taken away', async () => {
+  const slow = Promise.withResolvers<void>()
+  let isEnded = false
+  const { time, source, executor } = executing(() => slow.promise)
+  fill(source, 2)
+  const running = executor.run().then(() => {
+    isEnded = true
+  })
+  await time.advance(1)
+  source.takeAway(partition0)
+  source.assign(partition0)
+  await time.advance(1)
+  const closed = source.close()
+  await time.advance(10)
+  assert.equal(isEnded, false)
+  slow.resolve()
+  await time.run(Promise.all([closed, running]))
+  assert.equal(source.committed(partition0), 0)
+})
+
 test('keys overtake a slow one, whose own records wait', async () => {
   const ended: string[] = []
   const { time, source, executor, clock } = executing(
@@ -205,6 +247,31 @@ test('when it cannot be brought to safety the run ends, and nothing is committed
   assert.equal(source.committed(partition0), 0)
 })
 
+for (const [how, fail] of [
+  ['throws', () => assert.fail('no')],
+  ['rejects', () => Promise.reject(new Error('no'))],
+] as const)
+  test(`records on their way elsewhere take up room when their handler ${how}`, async () => {
+    const begun: bigint[] = []
+    const { time, source, executor, clock } = executing(
+      (record) => {
+        begun.push(record.offset)
+        return fail()
+      },
+      { ordering: 'key', concurrency: 2, failureRule: { judge: () => ({ elsewhere: clock.sleep(100) }) } },
+    )
+    fill(source, 5)
+    const running = executor.run()
+    await time.advance(50)
+    assert.deepEqual(begun, [0n, 1n])
+    await time.advance(100)
+    assert.deepEqual(begun, [0n, 1n, 2n, 3n])
+    await time.advance(200)
+    assert.ok(source.isDone)
+    await source.close()
+    await time.run(running)
+  })
+
 test('a partition whose record is not due waits, without ending the wait early for a pause', async () => {
   const seen: bigint[] = []
   const { time, clock, source, executor } = executing((record) => void seen.push(record.offset), {
@@ -223,6 +290,26 @@ test('a partition whose record is not due waits, without ending the wait early f
   assert.deepEqual(seen, [0n])
   await time.advance(1000)
   assert.deepEqual(seen, [0n, 1n, 2n])
+  await source.close()
+  await time.run(running)
+})
+
+test('a record that waited for another of its key is not handled before it is due either', async () => {
+  const seen: bigint[] = []
+  const { time, clock, source, executor } = executing((record) => void seen.push(record.offset), {
+    ordering: 'key',
+    intake: { dueMs: (record) => beginMs + (record.offset === 0n ? 100 : 500) },
+  })
+  const beginMs = clock.now()
+  fill(source, 3, () => 'key')
+  const running = executor.run()
+  await time.advance(200)
+  assert.deepEqual(seen, [0n])
+  await time.advance(200)
+  assert.deepEqual(seen, [0n])
+  await time.advance(200)
+  assert.deepEqual(seen, [0n, 1n, 2n])
+  assert.ok(source.isDone)
   await source.close()
   await time.run(running)
 })

@@ -203,19 +203,26 @@ export class Executor<K, V> implements RecordReader {
   #workOf({ topic, partition }: TopicPartition): PartitionWork<K, V> {
     let ofTopic = this.#works.get(topic)
     if (ofTopic === undefined) this.#works.set(topic, (ofTopic = new Map()))
-    let work = ofTopic.get(partition)
-    if (work === undefined) {
-      ofTopic.set(partition, (work = new PartitionWork({ topic, partition }, this.#options.intake(topic))))
-      this.#admit(work)
-    }
+    const former = ofTopic.get(partition)
+    if (former !== undefined && !former.isEnding) return former
+    const work = new PartitionWork({ topic, partition }, this.#options.intake(topic))
+    ofTopic.set(partition, work)
+    this.#admit(work, former)
     return work
   }
 
-  #admit(work: PartitionWork<K, V>): void {
+  #admit(work: PartitionWork<K, V>, former: PartitionWork<K, V> | undefined): void {
+    const gates: Promise<void>[] = []
+    if (former !== undefined) {
+      // The partition was taken away and is back, and a handler of before still runs: it comes first.
+      work.entered()
+      gates.push(former.idle().then(() => work.left()))
+    }
     const admission = this.#options.admit?.(work) ?? null
-    if (admission === null) return
+    if (admission !== null) gates.push(admission)
+    if (gates.length === 0) return
     work.isGated = true
-    admission.then(
+    Promise.all(gates).then(
       () => {
         work.isGated = false
         this.#enqueue(work)
@@ -249,16 +256,14 @@ export class Executor<K, V> implements RecordReader {
         break
       }
       if (isKeyed && work.waitsForItsKey(record)) continue
-      if (intake.dueMs !== null) {
-        const waitMs = intake.dueMs(record) - clock.now()
-        if (waitMs > 0) {
-          if (isKeyed) {
-            this.#rest(work.occupy(record), waitMs)
-            continue
-          }
-          this.#waitUntilDue(work, record, waitMs)
-          break
+      const waitMs = this.#msUntilDue(work, record)
+      if (waitMs > 0) {
+        if (isKeyed) {
+          this.#rest(work.occupy(record), waitMs)
+          continue
         }
+        this.#waitUntilDue(work, record, waitMs)
+        break
       }
       this.#begin(work, record)
       isInTime = clock.monotonicMs() < endMs
@@ -281,7 +286,7 @@ export class Executor<K, V> implements RecordReader {
     try {
       result = this.#options.handle(record, work.contextOf(attempt))
     } catch (error) {
-      this.#judge(work.occupy(record, generation), error)
+      this.#failed(work.occupy(record, generation), error)
       return
     }
     if (isPromise(result)) this.#follow(work.occupy(record, generation), result)
@@ -298,11 +303,17 @@ export class Executor<K, V> implements RecordReader {
       work.parked.push(invocation)
       return
     }
+    // Those that waited for another of their key have not been asked yet.
+    const waitMs = this.#msUntilDue(work, record)
+    if (waitMs > 0) {
+      this.#rest(invocation, waitMs)
+      return
+    }
     let result: unknown
     try {
       result = this.#options.handle(record, work.contextOf(attempt))
     } catch (error) {
-      this.#judge(invocation, error)
+      this.#failed(invocation, error)
       return
     }
     if (isPromise(result)) {
@@ -324,8 +335,9 @@ export class Executor<K, V> implements RecordReader {
         this.#left(invocation)
       },
       (error: unknown) => {
-        this.#judge(invocation, error)
-        this.#left(invocation)
+        const elsewhere = this.#judge(invocation, error)
+        if (elsewhere === null) this.#left(invocation)
+        else this.#followElsewhere(invocation, elsewhere)
       },
     )
   }
@@ -356,12 +368,21 @@ export class Executor<K, V> implements RecordReader {
     this.#enqueue(work)
   }
 
-  #judge(invocation: Invocation<K, V>, error: unknown): void {
+  #failed(invocation: Invocation<K, V>, error: unknown): void {
+    const elsewhere = this.#judge(invocation, error)
+    if (elsewhere === null) return
+    this.#running.add(invocation)
+    invocation.work.entered()
+    this.#followElsewhere(invocation, elsewhere)
+  }
+
+  /** What brings the record to safety, if that is the verdict: it takes up room until then. */
+  #judge(invocation: Invocation<K, V>, error: unknown): Promise<unknown> | null {
     const { work, record, attempt } = invocation
     if (!work.isCurrent(invocation)) {
       // Whoever reads the partition next gets it again.
       this.#ended(invocation)
-      return
+      return null
     }
     try {
       const verdict = this.#options.failureRule.judge({ record, error, attempt })
@@ -371,16 +392,17 @@ export class Executor<K, V> implements RecordReader {
         invocation.attempt++
         this.#rest(invocation, verdict.againInMs)
       } else {
-        this.#sendElsewhere(invocation, verdict.elsewhere)
+        return verdict.elsewhere
       }
     } catch (ruleError) {
       this.#fail(ruleError)
     }
+    return null
   }
 
-  #sendElsewhere(invocation: Invocation<K, V>, elsewhere: Promise<unknown>): void {
-    this.#running.add(invocation)
-    invocation.work.entered()
+  #followElsewhere(invocation: Invocation<K, V>, elsewhere: Promise<unknown>): void {
+    // Its handler has ended: the application is alive.
+    this.#ranBefore.delete(invocation)
     elsewhere.then(
       () => {
         this.#finished(invocation)
@@ -402,6 +424,10 @@ export class Executor<K, V> implements RecordReader {
       this.#pump()
     })
     this.#resting.set(invocation, timer)
+  }
+
+  #msUntilDue({ intake }: PartitionWork<K, V>, record: ConsumerRecord<K, V>): number {
+    return intake.dueMs === null ? 0 : intake.dueMs(record) - this.#options.clock.now()
   }
 
   #waitUntilDue(work: PartitionWork<K, V>, record: ConsumerRecord<K, V>, ms: number): void {

@@ -42,6 +42,8 @@ interface Log {
   /** Index that is committed. */
   committed: number
   isAssigned: boolean
+  /** Being given up. */
+  isWithheld: boolean
   isHeld: boolean
   isPaused: boolean
 }
@@ -80,10 +82,16 @@ export class MemorySource implements RecordSource<string, string> {
   async revoke(partition: TopicPartition): Promise<void> {
     const log = this.#log(partition)
     if (!log.isAssigned) return
+    log.isWithheld = true
     await this.#reader?.revoked([partition])
-    log.isAssigned = false
-    log.isHeld = false
-    log.isPaused = false
+    this.#remove(log)
+  }
+
+  /** As `revoke`, when what is in the application's hands takes too long to be waited for. */
+  takeAway(partition: TopicPartition): void {
+    void this.#reader?.revoked([partition])
+    this.#remove(this.#log(partition))
+    this.#reader?.moved([partition])
   }
 
   assign(partition: TopicPartition): void {
@@ -124,6 +132,7 @@ export class MemorySource implements RecordSource<string, string> {
     this.#reader = null
     for (const log of this.#logs.values()) {
       log.position = log.committed
+      log.isWithheld = false
       log.isHeld = false
       log.isPaused = false
     }
@@ -140,6 +149,7 @@ export class MemorySource implements RecordSource<string, string> {
   }
 
   poll(): ConsumerBatch<string, string> | null {
+    if (this.#isClosed) return null
     for (const log of this.#logs.values()) {
       if (!mayGive(log)) continue
       // The next turn is another's.
@@ -199,12 +209,20 @@ export class MemorySource implements RecordSource<string, string> {
         position: 0,
         committed: 0,
         isAssigned: true,
+        isWithheld: false,
         isHeld: false,
         isPaused: false,
       }
       this.#logs.set(key, log)
     }
     return log
+  }
+
+  #remove(log: Log): void {
+    log.isAssigned = false
+    log.isWithheld = false
+    log.isHeld = false
+    log.isPaused = false
   }
 
   #notify(): void {
@@ -218,8 +236,8 @@ function keyOf({ topic, partition }: TopicPartition): string {
   return `${topic}-${partition}`
 }
 
-function mayGive({ isAssigned, isHeld, isPaused, position, records }: Log): boolean {
-  return isAssigned && !isHeld && !isPaused && position < records.length
+function mayGive({ isAssigned, isWithheld, isHeld, isPaused, position, records }: Log): boolean {
+  return isAssigned && !isWithheld && !isHeld && !isPaused && position < records.length
 }
 
 function batchOf(records: readonly TextRecord[]): ConsumerBatch<string, string> {
