@@ -74,6 +74,8 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
       if (commitsOnItsOwn) commits?.commitSoon(commits.handled())
       for (const partition of leaving) assignment.remove(partition)
       source.reader?.moved(leaving)
+      // Assigned again, they are not paused.
+      source.reader?.resumed(leaving)
     }
     this.#core.add(partitions, { isWithheld: false })
     if (commitsOnItsOwn) commits?.startAutomatic()

@@ -63,7 +63,7 @@ export interface FailedRecord {
   readonly origin: Origin
   readonly groupId: string | null
   readonly attempts: number
-  /** Undefined: nothing went wrong with this record itself. */
+  /** What was thrown, undefined too. Not there: nothing went wrong with this record itself. */
   readonly error?: unknown
   readonly nowMs: number
   /** Null: it is not to be handled again. */
@@ -74,7 +74,7 @@ export type HeaderList = readonly (readonly [name: string, value: string | Uint8
 
 /** The record's own headers, and behind them those that say what happened. Those of an earlier failure are replaced. */
 export function headersFor(failed: FailedRecord): HeaderList {
-  const { record, origin, groupId, attempts, error, nowMs, dueMs } = failed
+  const { record, origin, groupId, attempts, nowMs, dueMs } = failed
   const headers: [string, string | Uint8Array | null][] = []
   for (const { key, value } of record.headers) if (!key.startsWith(prefix)) headers.push([key, value])
   headers.push(
@@ -85,8 +85,8 @@ export function headersFor(failed: FailedRecord): HeaderList {
     [failureHeaders.attempts, String(attempts)],
   )
   if (groupId !== null) headers.push([failureHeaders.group, groupId])
-  if (error !== undefined) {
-    const { name, message, stack } = described(error)
+  if ('error' in failed) {
+    const { name, message, stack } = described(failed.error)
     headers.push(
       [failureHeaders.exception, cut(name, maxMessageBytes)],
       [failureHeaders.message, cut(message, maxMessageBytes)],

@@ -94,6 +94,7 @@ test('what is thrown is told whatever it is, and cut between characters when it 
     new Map(headersFor({ record, origin: record, groupId: null, attempts: 1, error, nowMs: 0, dueMs: null }))
   assert.equal(headersOf('just a text').get(failureHeaders.message), 'just a text')
   assert.equal(headersOf(null).get(failureHeaders.message), 'null')
+  assert.equal(headersOf(undefined).get(failureHeaders.message), 'undefined')
   const hostile = Object.defineProperty(new Error('x'), 'message', {
     get: () => {
       throw new Error('even this')

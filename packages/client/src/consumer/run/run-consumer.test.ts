@@ -132,6 +132,25 @@ test('a member that joins takes over without a record being lost or handled twic
   assert.equal(seen.length, 400)
 })
 
+test('a partition that was paused, let go and assigned again is read', { timeout: 60_000 }, async (context) => {
+  const { consumer, write } = await world(context, 2)
+  await write(['a'], () => 'key')
+  const running = consumer({ topics: null, groupId: null })
+  const both = [0, 1].map((partition) => ({ topic: 'orders', partition }))
+  running.assign(both)
+  const seen: string[] = []
+  await running.run({
+    eachRecord: ({ value, partition }) => {
+      if (seen.push(value!) === 2) return void running.close()
+      const [own, other] = [both[partition]!, both[1 - partition]!]
+      running.pause([own])
+      running.assign([other])
+      running.assign(both)
+    },
+  })
+  assert.deepEqual(seen, ['a', 'a'])
+})
+
 test('what is committed lies behind the markers of transactions, too', async (context) => {
   const { kafka, owned, consumer } = await world(context)
   const writer = owned.use(kafka.producer({ transactionalId: 'w', value: serde.string }))
