@@ -36,6 +36,9 @@ export interface ConsumerRunOptions {
   readonly logger: Logger
 }
 
+/** Of an error, as far as they are looked at: they may go round in a circle. */
+const maxCauses = 20
+
 type Records = ConsumerBatch<Uint8Array, Uint8Array>
 
 export class ConsumerRun {
@@ -131,7 +134,7 @@ export class ConsumerRun {
         : failure
       logger.error(`Crash: ${crash.name}: ${crash.message}`, { groupId: config.groupId, stack: crash.stack })
       await this.#consumer.close().catch((error: unknown) => this.#background(error))
-      const restart = isWorthRepeating(failure) && (await this.#mayRestart(crash))
+      const restart = isWorthRestarting(crash) && (await this.#mayRestart(crash))
       this.#options.events.emit(names.CRASH, { error: crash, groupId: config.groupId, restart })
       if (!restart || !this.#isRunning) {
         this.#joined.reject(crash)
@@ -229,15 +232,15 @@ export class ConsumerRun {
       })
     } catch (error) {
       if (!isKafkaJSError(error)) {
-        const { stack } = error as Error
         logger.error(`Error when calling ${runConfig.eachMessage === undefined ? 'eachBatch' : 'eachMessage'}`, {
           ...partition,
-          stack,
+          stack: error instanceof Error ? error.stack : undefined,
           error,
         })
       }
-      await this.#autoCommit()
+      // Before the commit, which may fail as well: the rest of the batch comes again in any case.
       if (!isStale()) await this.#goBack(records)
+      await this.#autoCommit().catch((commitError: unknown) => this.#background(commitError))
       throw error
     }
     events.emit(names.END_BATCH_PROCESS, { ...told, duration: Date.now() - startedMs })
@@ -370,7 +373,7 @@ export class ConsumerRun {
     } catch (error) {
       this.#options.logger.error(
         'Caught error when invoking user-provided "restartOnFailure" callback. Defaulting to restarting.',
-        { error: (error as Error).message, cause: crash.message },
+        { error: translateError(error).message, cause: crash.message },
       )
       return true
     }
@@ -379,14 +382,15 @@ export class ConsumerRun {
   /** Ends early when stopped. */
   #pause(ms: number): Promise<void> {
     const { signal } = this.#stopping
+    if (signal.aborted) return Promise.resolve()
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms)
       const end = (): void => {
         clearTimeout(timer)
+        signal.removeEventListener('abort', end)
         resolve()
       }
-      if (signal.aborted) end()
-      else signal.addEventListener('abort', end, { once: true })
+      const timer = setTimeout(end, ms)
+      signal.addEventListener('abort', end)
     })
   }
 
@@ -400,4 +404,16 @@ export class ConsumerRun {
 function isWorthRepeating(error: Error): boolean {
   if (error instanceof KafkaJSNonRetriableError) return false
   return !(error instanceof KafkaJSError) || error.retriable
+}
+
+/** Also when something else was tried as often as it may be, such as sending in a handler: the last cause that says so decides, as with KafkaJS. */
+function isWorthRestarting(crash: Error): boolean {
+  if (crash instanceof KafkaJSNumberOfRetriesExceeded) return true
+  let isRetriable = false
+  let error: unknown = crash
+  for (let depth = 0; error instanceof Error && depth < maxCauses; depth++) {
+    if ('retriable' in error) isRetriable = error.retriable === true
+    error = error.cause
+  }
+  return isRetriable
 }

@@ -40,7 +40,7 @@ export class InstrumentationEvents<Names extends Readonly<Record<string, string>
     try {
       await listener(event)
     } catch (error) {
-      const { message, stack } = error as Error
+      const { message, stack } = error instanceof Error ? error : { message: String(error), stack: undefined }
       this.#logger.error(`Failed to execute listener: ${message}`, { eventName: event.type, stack })
     }
   }
