@@ -3,9 +3,9 @@ import type { ReadOptions } from '../consumer/consumer.ts'
 import type { ClientMetric } from '../observe/metrics.ts'
 import { clientInstanceIdOf, TelemetryPush } from '../observe/telemetry/telemetry-push.ts'
 import { tracedHandler } from '../observe/traced-handler.ts'
-import { AcquiredRecord } from './acquired-records.ts'
-import { HeartMembership } from './heart-membership.ts'
+import { HeartMembership } from './membership/heart-membership.ts'
 import type { shareConsumerOptions } from './options.ts'
+import { AcquiredRecord, type AcquiredBatch } from './records/acquired-record.ts'
 import type {
   Acknowledgement,
   AcknowledgementResult,
@@ -15,7 +15,7 @@ import type {
   ShareRunOptions,
 } from './share-consumer.ts'
 import { ShareMetrics } from './share-metrics.ts'
-import { ShareReading, type AcquiredBatch } from './share-reading.ts'
+import { ShareReading } from './share-reading.ts'
 import { ShareRunner } from './share-runner.ts'
 
 export const SHARE_CONSUMER_METRICS = 'consumer-share-metrics'
@@ -54,7 +54,7 @@ class OpenShareConsumer<K, V> implements ShareConsumer<K, V> {
   }
 
   get acquisitionLockTimeoutMs(): number | null {
-    return this.#reading.lockTimeoutMs
+    return this.#reading.acknowledgements.lockTimeoutMs
   }
 
   subscribe(topics: readonly string[]): void {
@@ -124,21 +124,19 @@ class OpenShareConsumer<K, V> implements ShareConsumer<K, V> {
   }
 
   acknowledge(record: ShareRecord<K, V>, acknowledgement: Acknowledgement = 'accept'): void {
-    if (!['accept', 'release', 'reject'].includes(acknowledgement))
-      throw new TypeError(`acknowledge expects 'accept', 'release' or 'reject', but got ${String(acknowledgement)}`)
-    this.#reading.acknowledge(own(record), acknowledgement)
+    this.#reading.acknowledgements.acknowledge(own(record), acknowledgement)
   }
 
   renew(records: readonly ShareRecord<K, V>[], { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    return this.#reading.renew(records.map(own), signal)
+    return this.#reading.acknowledgements.renew(records.map(own), signal)
   }
 
   commit({ signal }: { readonly signal?: AbortSignal } = {}): Promise<readonly AcknowledgementResult[]> {
-    return this.#reading.commit(signal)
+    return this.#reading.acknowledgements.commit(signal)
   }
 
   commitAsync(): void {
-    this.#reading.commitAsync()
+    this.#reading.acknowledgements.flush()
   }
 
   metrics(): readonly ClientMetric[] {
@@ -196,7 +194,7 @@ class OpenShareConsumer<K, V> implements ShareConsumer<K, V> {
     for (const record of handed) {
       if (record.isAcknowledged) continue
       if (this.#context.settings.shareAcknowledgementMode === 'implicit') {
-        this.#reading.acknowledge(record, 'accept')
+        this.#reading.acknowledgements.acknowledge(record, 'accept')
         continue
       }
       this.#handed = handed

@@ -59,6 +59,9 @@ async function take(consumer: ShareConsumer<string, string>, count: number): Pro
   return taken
 }
 
+const fetchesOf = (consumer: ShareConsumer<string, string>): number =>
+  consumer.metrics().find(({ name }) => name === 'fetch-total')!.value
+
 const valuesOf = (records: readonly ShareRecord<string, string>[]): (string | null)[] =>
   records.map(({ value }) => value)
 
@@ -198,6 +201,25 @@ test('run accepts what its handler returns from, and releases or rejects what it
   assert.deepEqual(errors.toSorted(), ['again', 'again', 'never'])
 })
 
+test('a record whose handler returns something else than an acknowledgement is released, and the error told', async (context) => {
+  const { writer, consumer } = await world(context)
+  await writer.write('t', ['a'])
+  const errors: Error[] = []
+  const counts: number[] = []
+  const abort = new AbortController()
+  await consumer({ onError: (error) => void errors.push(error) }).run({
+    signal: abort.signal,
+    eachRecord: async ({ deliveryCount }) => {
+      counts.push(deliveryCount)
+      if (deliveryCount === 1) return 'done' as 'accept'
+      abort.abort()
+      return 'accept'
+    },
+  })
+  assert.deepEqual(counts, [1, 2])
+  assert.match(errors[0]!.message, /'accept', 'release' or 'reject', but got done/)
+})
+
 test('run has no more handlers under way than asked for', async (context) => {
   const { writer, consumer } = await world(context, { partitions: 2 })
   await writer.write('t', numbers(0, 49), 0)
@@ -224,7 +246,8 @@ test('closing ends a loop that waits, and asks handlers to stop', async (context
   const { writer, consumer } = await world(context)
   const waiting = consumer()
   const loop = take(waiting, 1)
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  // It has heard that there is nothing.
+  while (fetchesOf(waiting) === 0) await new Promise((resolve) => setTimeout(resolve, 5))
   await waiting.close()
   assert.deepEqual(await loop, [])
   await writer.write('t', ['a'])

@@ -4,7 +4,7 @@
  */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { Clock, Timer } from '@millrace/runtime'
-import type { AcquiredRecord } from './acquired-records.ts'
+import type { AcquiredRecord } from './records/acquired-record.ts'
 import type { Acknowledgement, ShareRunOptions } from './share-consumer.ts'
 import type { ShareReading } from './share-reading.ts'
 
@@ -120,7 +120,12 @@ export class ShareRunner<K, V> {
   }
 
   #handled(record: AcquiredRecord<K, V>, outcome: Acknowledgement | void): void {
-    this.#acknowledge(record, outcome ?? 'accept')
+    try {
+      this.#acknowledge(record, outcome ?? 'accept')
+    } catch (error) {
+      // What it returned is no acknowledgement.
+      this.#failed(record, error)
+    }
   }
 
   #failed(record: AcquiredRecord<K, V>, error: unknown): void {
@@ -137,12 +142,12 @@ export class ShareRunner<K, V> {
 
   #acknowledge(record: AcquiredRecord<K, V>, acknowledgement: Acknowledgement): void {
     // The handler may have done it, and close releases what is left.
-    if (!record.isAcknowledged) this.#options.reading.acknowledge(record, acknowledgement)
+    if (!record.isAcknowledged) this.#options.reading.acknowledgements.acknowledge(record, acknowledgement)
   }
 
   #look(): void {
     const { clock, reading } = this.#options
-    const lockMs = reading.lockTimeoutMs ?? 1_000
+    const lockMs = reading.acknowledgements.lockTimeoutMs ?? 1_000
     this.#timer = clock.after(Math.max(10, lockMs / looksPerLock), () => {
       const nowMs = clock.monotonicMs()
       for (const [record, controller] of this.#inHand)
@@ -159,7 +164,7 @@ export class ShareRunner<K, V> {
   async #renew(records: readonly AcquiredRecord<K, V>[]): Promise<void> {
     this.#isRenewing = true
     try {
-      await this.#options.reading.renew(records)
+      await this.#options.reading.acknowledgements.renew(records)
     } catch (error) {
       if (error instanceof KafkaError && error.code === ErrorCode.UNSUPPORTED_VERSION) this.#cannotRenew = true
       this.#options.handlerFailed(error as Error)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { acknowledgementBatches, type AcknowledgeType } from './acknowledgement-batches.ts'
+import { acknowledgementBatches } from './acknowledgement-batches.ts'
+import type { AcknowledgeType } from './acknowledgement-set.ts'
 
 test('ranges cover the acknowledged offsets, each with its type, and are as few as can be', () => {
   fc.assert(

@@ -1,11 +1,11 @@
 /** A place in a share group (KIP-932), kept by a heart: on a thread of its own, so that a handler that burns CPU does not cost it. */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
-import type { Cluster } from '../cluster/cluster.ts'
-import { abortable } from '../cluster/connections.ts'
-import type { Heart, HeartbeatHost, HeartEvent, ShareVitals } from '../groups/heartbeats/heart.ts'
-import { Liveness } from '../groups/liveness.ts'
-import { newMemberId } from '../groups/new-member-id.ts'
-import type { ShareConsumerSettings } from './options.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
+import { abortable } from '../../cluster/connections.ts'
+import type { Heart, HeartbeatHost, HeartEvent, ShareVitals } from '../../groups/heartbeats/heart.ts'
+import { Liveness } from '../../groups/liveness.ts'
+import { newMemberId } from '../../groups/new-member-id.ts'
+import type { ShareConsumerSettings } from '../options.ts'
 import type { ShareMembership, ShareMembershipOwner } from './share-membership.ts'
 
 const JOINING = 0
@@ -97,11 +97,11 @@ export class HeartMembership implements ShareMembership {
           this.#begin()
           this.join()
         } else {
-          owner.failed(new KafkaError(event.code, event.message))
+          owner.failed(failure(event))
         }
         break
       case 'failed':
-        owner.failed(new KafkaError(event.code, event.message))
+        owner.failed(failure(event))
         break
       case 'poll-exceeded':
         owner.troubled(this.#liveness.exceeded(event, settings.maxPollIntervalMs))
@@ -136,4 +136,14 @@ export class HeartMembership implements ShareMembership {
 function isForgotten(code: number, epoch: number): boolean {
   if (code === ErrorCode.GROUP_ID_NOT_FOUND) return epoch > JOINING
   return code === ErrorCode.UNKNOWN_MEMBER_ID || code === ErrorCode.FENCED_MEMBER_EPOCH
+}
+
+function failure({ code, message }: { readonly code: number; readonly message: string }): KafkaError {
+  const told = new KafkaError(code, message)
+  if (code !== ErrorCode.UNSUPPORTED_VERSION) return told
+  return new KafkaError(
+    code,
+    'the brokers have no share groups: these need Apache Kafka 4.2 (or 4.1 with the feature share.version=1 enabled)',
+    { cause: told },
+  )
 }

@@ -2,17 +2,19 @@
  * What one broker is told of what this member reads from it (KIP-932): each request says only what has changed since the last, and both sides count
  * them. A session that either side has lost begins anew, and with it go the locks of all records acquired in it.
  */
-import { ErrorCode } from '@millrace/protocol'
-import type { TopicIdPartition } from './share-membership.ts'
+import { ErrorCode, KafkaError } from '@millrace/protocol'
+import type { TopicIdPartition } from '../topic-id-partition.ts'
 
 /** The last request of a session: releases what is locked. */
 export const FINAL_EPOCH = -1
 
+/** Tells one session from every other one, of whatever broker. */
+export type SessionLife = symbol
+
 export class ShareSession {
   /** 0: the next request begins a session. */
   #epoch = 0
-  /** Counts the sessions. */
-  #life = 0
+  #life: SessionLife = Symbol('share session')
   #known: ReadonlyMap<string, TopicIdPartition> = new Map()
 
   get epoch(): number {
@@ -23,7 +25,7 @@ export class ShareSession {
     return this.#epoch === 0
   }
 
-  get life(): number {
+  get life(): SessionLife {
     return this.#life
   }
 
@@ -52,7 +54,16 @@ export class ShareSession {
 
   lost(): void {
     this.#epoch = 0
-    this.#life++
+    this.#life = Symbol('share session')
     this.#known = new Map()
   }
+}
+
+/** Why an acknowledgement cannot be stored any more. */
+export function sessionGone(nodeId: number, cause?: unknown): KafkaError {
+  return new KafkaError(
+    ErrorCode.NOT_LEADER_OR_FOLLOWER,
+    `the locks are gone with the share session at broker ${nodeId}: the records are delivered again`,
+    cause === undefined ? {} : { cause },
+  )
 }

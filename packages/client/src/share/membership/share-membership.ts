@@ -2,10 +2,7 @@
  * The seam between a share consumer and its group: the membership holds the place in the group, and tells which partitions may be read. Partitions are
  * not owned, so nothing has to be given up before another member may have them.
  */
-export interface TopicIdPartition {
-  readonly topicId: string
-  readonly partition: number
-}
+import type { TopicIdPartition } from '../topic-id-partition.ts'
 
 export interface ShareMembershipOwner {
   readonly subscription: readonly string[]

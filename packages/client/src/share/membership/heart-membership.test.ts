@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Cluster } from '../cluster/cluster.ts'
-import type { HeartListener } from '../groups/heartbeats/heart.ts'
-import { realWorld } from '../world.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
+import type { HeartListener } from '../../groups/heartbeats/heart.ts'
+import { realWorld } from '../../world.ts'
 import { HeartMembership } from './heart-membership.ts'
-import type { ShareConsumerSettings } from './options.ts'
+import type { ShareConsumerSettings } from '../options.ts'
 
 test('leaving ends with its signal, whatever the coordinator does', async () => {
   let tell: HeartListener = () => {}
