@@ -24,6 +24,7 @@ import {
   ShareMember,
   TestBroker,
   type TestBrokerOptions,
+  until,
 } from '../testing/index.ts'
 
 type HeartbeatAnswer = Response<typeof ShareGroupHeartbeat>
@@ -298,9 +299,3 @@ test('members, epochs and offsets outlive the broker', async () => {
   // What was released has been delivered once; of what was never acknowledged nothing is known.
   assert.deepEqual(acquiredIn(await member.fetch({ maxWaitMs: 20_000 })), ['0:1-1×2', '0:2-3×1'])
 })
-
-/** Asks until it is so; each question goes to the broker and back. */
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 5000; attempt++) if (await isSo()) return
-  assert.fail('it never came to be')
-}

@@ -10,3 +10,4 @@ export {
   type ShareFetched,
   type ShareFetchOptions,
 } from './share-member.ts'
+export { until } from './until.ts'

@@ -10,6 +10,7 @@ import {
   type Response,
 } from '@millrace/protocol'
 import type { RawClient } from './raw-client.ts'
+import { until } from './until.ts'
 
 export type ShareFetched = Response<typeof ShareFetch>
 
@@ -34,7 +35,7 @@ export async function initializeShareState(
   topicId: string,
   { partitions = 1, startOffset = 0n }: { partitions?: number; startOffset?: bigint } = {},
 ): Promise<void> {
-  for (let attempt = 0; ; attempt++) {
+  await until(async () => {
     const { results } = await client.ask(InitializeShareGroupState, 0, {
       groupId,
       topics: [
@@ -45,10 +46,10 @@ export async function initializeShareState(
       ],
     })
     const failure = results[0]!.partitions.find(({ errorCode }) => errorCode !== ErrorCode.NONE)
-    if (failure === undefined) return
-    if (failure.errorCode !== ErrorCode.COORDINATOR_LOAD_IN_PROGRESS || attempt === 1000)
-      throw new Error(`share state was not initialized: ${failure.errorCode} ${failure.errorMessage}`)
-  }
+    if (failure === undefined) return true
+    if (failure.errorCode === ErrorCode.COORDINATOR_LOAD_IN_PROGRESS) return false
+    throw new Error(`share state was not initialized: ${failure.errorCode} ${failure.errorMessage}`)
+  })
 }
 
 export class ShareMember {
