@@ -98,6 +98,11 @@ async function reassignment({ kafka, admin }: Stage): Promise<void> {
     { type: 'TOPIC', name: 'moving', set: { 'follower.replication.throttled.replicas': '*' } },
     { type: 'BROKER', name: '3', set: { 'follower.replication.throttled.rate': 1000 } },
   ])
+  // A broker that is late would copy everything before it hears of the limit.
+  await eventually(async () => {
+    const [broker] = await admin.describeConfigs([{ type: 'BROKER', name: '3' }])
+    expectEqual(broker.configs['follower.replication.throttled.rate']?.value, '1000', 'limit')
+  })
   await admin.alterPartitionReassignments([{ ...at, replicas: [3, 1] }])
   expectEqual(
     await admin.listPartitionReassignments(),

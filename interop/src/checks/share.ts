@@ -10,7 +10,7 @@ import type { Observer } from './observer.ts'
 const topic = 'share'
 const group = 'share-group'
 const count = 20
-const lockMs = 3000
+const lockMs = 6000
 /** group.share.delivery.count.limit */
 const deliveryLimit = 5
 
@@ -98,7 +98,7 @@ export async function checkShareGroups({ broker, report }: Context, observer: Ob
       expectEqual(offsetsOf(delivered), offsets, 'offsets')
       await second.join()
       const afterwards = second.poll()
-      await delay((lockMs * 2) / 3)
+      await delay(Math.max(0, deliveredMs + (lockMs * 2) / 3 - performance.now()))
       await first.acknowledge(delivered, () => 'RENEW')
       const expired = await afterwards
       const heldMs = performance.now() - deliveredMs
