@@ -202,7 +202,7 @@ for (const [name, options] of protocols) {
 
 test('a transaction inside a transaction is refused when its turn does not come', async () => {
   await using world = await start({})
-  await using producer = world.kafka.producer({ transactionalId: 'tx', maxBlockMs: 100 })
+  await using producer = world.kafka.producer({ transactionalId: 'tx', maxBlockMs: 3_000 })
   await assert.rejects(
     producer.transaction(() => producer.transaction(async () => {})),
     /one can be at a time, and none inside another/,
@@ -229,7 +229,7 @@ test('calls that do not fit the moment say what comes first', async () => {
 
 test('a timed out transaction is fenced by the coordinator, and only closing is left', async () => {
   await using world = await start({ configs: { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': 20 } })
-  await using producer = world.kafka.producer({ transactionalId: 'tx', transactionTimeoutMs: 50 })
+  await using producer = world.kafka.producer({ transactionalId: 'tx', transactionTimeoutMs: 1_000 })
   await producer.initTransactions()
   producer.beginTransaction()
   await producer.send({ topic: 't', partition: 0, value: 'late' })

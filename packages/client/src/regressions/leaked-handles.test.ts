@@ -9,7 +9,7 @@ test('a process ends by itself when its clients are closed, and nothing is open 
   await using broker = await startBroker({ configs: { 'group.initial.rebalance.delay.ms': 0 } })
   const program = join(import.meta.dirname, 'one-of-everything.ts')
   const args = ['--conditions=source', program, broker.bootstrapServers]
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { timeout: 30_000 })
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { timeout: 100_000 })
   assert.equal(stderr, '')
   assert.deepEqual(JSON.parse(stdout), [])
 })

@@ -127,7 +127,7 @@ test('a bundle finds the thread beside it, and an idle thread does not keep the 
   })
   const { stdout, stderr, status } = spawnSync(process.execPath, [join(folder.path, 'out/program.js')], {
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 100_000,
   })
   assert.equal(stderr, '')
   assert.equal(stdout, [1, 2, 3, 4].map((codec) => `${codec} 300000 true 0\n`).join(''))

@@ -9,7 +9,8 @@ import type { HeartbeatHost } from './heart.ts'
 import { sameLoopHost } from './same-loop-host.ts'
 import { ThreadHost } from './thread-host.ts'
 
-const SESSION_MS = 2000
+const SESSION_MS = 3000
+const LONGER_MS = 1.2 * SESSION_MS
 const protocols = {
   classic: { groupProtocol: 'classic', heartbeatIntervalMs: 50, sessionTimeoutMs: SESSION_MS },
   consumer: { groupProtocol: 'consumer' },
@@ -53,7 +54,7 @@ for (const protocol of ['classic', 'consumer'] as const) {
     await busy.until(() => busy.owned.length === 2)
     const { memberId, generationId } = busy.membership!.metadata
     busy.membership!.polled()
-    burnCpu(SESSION_MS * 1.5)
+    burnCpu(LONGER_MS)
     assert.deepEqual(await memberIds(cluster, protocol), [memberId])
     assert.deepEqual(busy.membership!.metadata.generationId, generationId)
     assert.deepEqual(
@@ -73,7 +74,7 @@ for (const protocol of ['classic', 'consumer'] as const) {
     await busy.until(() => busy.owned.length === 2)
     const isLost = (): boolean => busy.calls.some(({ kind }) => kind === 'lost')
     while (!isLost()) {
-      burnCpu(SESSION_MS * 1.5)
+      burnCpu(LONGER_MS)
       // Time for the heart to connect again and to be told.
       for (let turn = 0; turn < 100 && !isLost(); turn++) await memberIds(cluster, protocol)
     }
@@ -104,7 +105,7 @@ for (const protocol of ['classic', 'consumer'] as const) {
       assert.ok(error.overrunMs >= 0 && error.overrunMs < 5000, String(error.overrunMs))
       slow.membership!.waiting()
       asked.resolve()
-      await slow.until(() => slow.owned.length === 1)
+      await slow.until(() => slow.calls.at(-1)?.kind === 'assigned' && slow.owned.length === 1)
       assert.deepEqual(
         slow.calls.map(({ kind }) => kind).filter((kind) => kind === 'lost' || kind === 'troubled'),
         ['troubled', 'lost'],

@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { Worker } from 'node:worker_threads'
+import type { Consumer } from '../../consumer/consumer.ts'
 import { Kafka } from '../../kafka.ts'
 import { serde } from '../../serde/serdes.ts'
 import { MaxPollIntervalExceeded } from '../max-poll-interval-exceeded.ts'
 
 /** Loading the code of the thread from sources takes a while, too. */
-const SESSION_MS = 3000
+const SESSION_MS = 5000
+const LONGER_MS = 1.2 * SESSION_MS
 const configs = {
   'group.min.session.timeout.ms': 100,
   'group.consumer.assignment.interval.ms': 0,
@@ -20,6 +22,10 @@ const configs = {
 function burnCpu(ms: number): void {
   const end = performance.now() + ms
   while (performance.now() < end);
+}
+
+function hasBeaten(consumer: Consumer<unknown, unknown>): boolean {
+  return consumer.metrics().some(({ name, value }) => name === 'heartbeat-total' && value > 0)
 }
 
 /** Twelve records in two partitions of a broker that has a thread of its own. */
@@ -59,7 +65,11 @@ for (const groupProtocol of ['classic', 'consumer'] as const) {
     })
     let count = 0
     for await (const record of consumer) {
-      if (record.value !== null && ++count === 2) burnCpu(SESSION_MS * 1.5)
+      if (record.value !== null && ++count === 2) {
+        // The thread is up when it has beaten.
+        while (!hasBeaten(consumer)) await new Promise((resolve) => setTimeout(resolve, 10))
+        burnCpu(LONGER_MS)
+      }
       if (count === 12) break
     }
     await consumer.commit()

@@ -22,7 +22,7 @@ const brokerConfigs = {
   'group.consumer.min.heartbeat.interval.ms': 50,
   'group.consumer.heartbeat.interval.ms': 50,
   'group.consumer.min.session.timeout.ms': 100,
-  'group.consumer.session.timeout.ms': 2000,
+  'group.consumer.session.timeout.ms': 3000,
 }
 
 export interface TestGroup {
