@@ -21,6 +21,7 @@ import {
   WriteTxnMarkers,
   type RecordBatchOptions,
 } from '@millrace/protocol'
+import { partitionForKey } from '../coordinators/runtime/partition-for-key.ts'
 import { batchOf, TestBroker, type RawClient } from '../testing/index.ts'
 
 const transactionalId = 'copier'
@@ -31,13 +32,13 @@ interface Identity {
 }
 
 async function find(client: RawClient): Promise<void> {
-  for (const [keyType, key] of [
-    [1, transactionalId],
-    [0, 'group'],
-  ] as const) {
-    const { errorCode } = await client.ask(FindCoordinator, 3, { key, keyType })
-    assert.equal(errorName(errorCode), 'NONE')
-  }
+  await findOne(client, 1, transactionalId)
+  await findOne(client, 0, 'group')
+}
+
+async function findOne(client: RawClient, keyType: number, key: string): Promise<void> {
+  const { errorCode } = await client.ask(FindCoordinator, 3, { key, keyType })
+  assert.equal(errorName(errorCode), 'NONE')
 }
 
 async function init(client: RawClient, expected: Partial<Identity> = {}) {
@@ -216,7 +217,9 @@ test('records without a transactional id, of two producers, of a fenced one, or 
   const other = await alone.connect()
   const lost = await produce(other, 12, ['a'], { ...identity, baseSequence: 0 })
   assert.equal(lost.error, 'NOT_ENOUGH_REPLICAS')
-  assert.match(lost.errorMessage!, /NOT_COORDINATOR/)
+  assert.match(lost.errorMessage!, /COORDINATOR_NOT_AVAILABLE/)
+  await findOne(other, 0, 'group')
+  assert.equal(await commitOffset(other, 5, identity, 1n), 'COORDINATOR_NOT_AVAILABLE')
 })
 
 async function commitOffset(client: RawClient, version: number, identity: Identity, offset: bigint): Promise<string> {
@@ -271,6 +274,33 @@ async function untilStable(client: RawClient): Promise<bigint | string> {
     if (offset !== 'UNSTABLE_OFFSET_COMMIT') return offset
   }
 }
+
+test('offsets are added to a transaction before the topic exists that is to hold them', async () => {
+  await using broker = await TestBroker.start({ configs: { 'offsets.topic.num.partitions': 7 } })
+  await broker.createTopic('t')
+  const client = await broker.connect()
+  await findOne(client, 1, transactionalId)
+  const identity = await init(client)
+  const addOffsets = async () =>
+    errorName((await client.ask(AddOffsetsToTxn, 3, { transactionalId, ...identity, groupId: 'group' })).errorCode)
+  const describe = async () =>
+    (await client.ask(DescribeTransactions, 0, { transactionalIds: [transactionalId] })).transactionStates[0]!
+
+  assert.equal(await addOffsets(), 'NONE')
+  const { transactionState, topics } = await describe()
+  const partitions = [partitionForKey('group', 7)]
+  assert.deepEqual([transactionState, topics], ['Ongoing', [{ topic: '__consumer_offsets', partitions }]])
+  assert.equal(await commitOffset(client, 3, identity, 4n), 'COORDINATOR_NOT_AVAILABLE')
+  // What is nowhere needs no marker.
+  assert.equal((await end(client, 3, identity, true)).error, 'NONE')
+  while ((await describe()).transactionState !== 'CompleteCommit');
+
+  assert.equal(await addOffsets(), 'NONE')
+  await findOne(client, 0, 'group')
+  assert.equal(await commitOffset(client, 3, identity, 5n), 'NONE')
+  assert.equal((await end(client, 3, identity, true)).error, 'NONE')
+  assert.equal(await untilStable(client), 5n)
+})
 
 test('DescribeTransactions tells where a transaction stands, and WriteTxnMarkers can end what it has left', async () => {
   const { broker, client, identity } = await begin()

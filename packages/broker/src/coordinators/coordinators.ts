@@ -20,9 +20,10 @@ export class Coordinators {
   readonly #all: readonly Coordinator[]
 
   constructor(services: BrokerServices) {
-    const { nodeId, partitions, clock, logger, config } = services
+    const { nodeId, partitions, clock, logger, config, metadata } = services
+    const image = (): MetadataImage => metadata.image
     this.groups = new GroupCoordinator(services, {
-      verifyTransaction: (offsets) => verifyOffsets(offsets, { partitions, verification: this.verification }),
+      verifyTransaction: (offsets) => verifyOffsets(offsets, { partitions, image, verification: this.verification }),
     })
     this.markers = new LocalMarkers({
       nodeId,

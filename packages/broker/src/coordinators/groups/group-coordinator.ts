@@ -42,6 +42,7 @@ export class GroupCoordinator implements Coordinator {
     this.runtime = new CoordinatorRuntime<GroupShard>({
       ...runtimeServices(services),
       topic: OFFSETS_TOPIC,
+      plannedPartitions: () => config.get('offsets.topic.num.partitions'),
       types: consumerOffsetsRecords,
       makeShard: (shard) => new GroupShard(shard, config),
       loadBufferBytes: config.get('offsets.load.buffer.size'),
@@ -62,7 +63,7 @@ export class GroupCoordinator implements Coordinator {
     this.runtime.close()
   }
 
-  /** @throws KafkaError as `CoordinatorRuntime.partitionOf`. */
+  /** As `CoordinatorRuntime.partitionOf`. */
   partitionOf(groupId: string): number {
     return this.runtime.partitionOf(groupId)
   }

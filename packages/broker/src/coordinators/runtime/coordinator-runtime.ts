@@ -12,6 +12,8 @@ import { ShardHost, type ShardHostOptions, type TransactionMarker } from './shar
 
 export interface CoordinatorRuntimeOptions<S extends CoordinatorShard> extends Omit<ShardHostOptions<S>, 'partition'> {
   readonly topic: string
+  /** How many partitions the topic is going to have while it does not exist. */
+  readonly plannedPartitions: () => number
   readonly partitions: Partitions
 }
 
@@ -44,14 +46,10 @@ export class CoordinatorRuntime<S extends CoordinatorShard> {
     return this.#hosts.values().some((host) => host.isLoading)
   }
 
-  /**
-   * The partition that coordinates `key` (a group id, a transactional id, …).
-   * @throws KafkaError NOT_COORDINATOR while the topic does not exist: who asks for the coordinator (FindCoordinator) makes it.
-   */
+  /** The partition that coordinates `key` (a group id, a transactional id, …), or will when the topic exists: FindCoordinator creates it. */
   partitionOf(key: string): number {
-    const count = this.#options.image().topics.get(this.topic)?.partitions.length ?? 0
-    if (count === 0) throw new KafkaError(ErrorCode.NOT_COORDINATOR, `${this.topic} does not exist yet`)
-    return partitionForKey(key, count)
+    const { image, plannedPartitions } = this.#options
+    return partitionForKey(key, image().topics.get(this.topic)?.partitions.length ?? plannedPartitions())
   }
 
   /** Rejects as `ShardHost.write`. */

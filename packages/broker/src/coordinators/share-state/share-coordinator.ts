@@ -24,6 +24,7 @@ export class ShareCoordinator implements Coordinator {
     this.#runtime = new CoordinatorRuntime<ShareStateShard>({
       ...runtimeServices(services),
       topic: SHARE_STATE_TOPIC,
+      plannedPartitions: () => config.get('share.coordinator.state.topic.num.partitions'),
       types: shareGroupStateRecords,
       makeShard: (context) =>
         new ShareStateShard(context, {

@@ -35,6 +35,7 @@ test('a producer that its coordinator does not know is not remembered, one that 
   ])
   const verification = new PartitionVerification({
     coordination: {
+      hasCoordinator: () => true,
       addPartitions: (_, { producerId }) => Promise.resolve(outcomes.get(producerId)!),
       verifyPartitions: (_, { producerId }) => Promise.resolve([outcomes.get(producerId)!]),
       completion: () => Promise.resolve(),

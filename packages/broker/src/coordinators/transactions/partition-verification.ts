@@ -13,6 +13,8 @@ import type { TopicPartition } from './partition-set.ts'
 
 /** The coordinator of a transactional id, wherever it is: the seam for asking other brokers. All reject as the coordinator refuses. */
 export interface TransactionCoordination {
+  /** Whether there is one to ask: a broker that is alive leads the partition of the transactional id. */
+  hasCoordinator(transactionalId: string): boolean
   addPartitions(transactionalId: string, request: AddRequest): Promise<number>
   /** An error code for each partition, in their order. */
   verifyPartitions(transactionalId: string, request: VerifyRequest): Promise<readonly number[]>
@@ -69,6 +71,11 @@ export class PartitionVerification {
     this.#config = options.config
   }
 
+  /** Whether anything is asked for such a client. */
+  concerns(ability: ClientAbility): boolean {
+    return ability === 'leaves adding to the broker' || this.#isDemanded
+  }
+
   /**
    * What is to be done with each write, in their order. A client that leaves adding to the broker begins its next transaction while the last
    * one's markers are still being written; that is waited for a moment, as its records would be dear to send again.
@@ -93,9 +100,9 @@ export class PartitionVerification {
   ): Promise<readonly Verified[]> {
     const { producerId, producerEpoch, ability } = transaction
     const supportsEpochBump = ability === 'leaves adding to the broker'
-    const isDemanded = this.#config.get('transaction.partition.verification.enable')
+    const isDemanded = this.#isDemanded
     const nothingToShow = { errorCode: ErrorCode.NONE, verification: isDemanded ? ('none' as const) : undefined }
-    if (!supportsEpochBump && !isDemanded) return writes.map(() => nothingToShow)
+    if (!this.concerns(ability)) return writes.map(() => nothingToShow)
 
     const asked: { readonly at: number; readonly verification: Verification }[] = []
     const verified: Verified[] = writes.map(({ partition, baseSequence }, at) => {
@@ -127,10 +134,16 @@ export class PartitionVerification {
     return verified
   }
 
+  get #isDemanded(): boolean {
+    return this.#config.get('transaction.partition.verification.enable')
+  }
+
   async #ask(
     { transactionalId, producerId, producerEpoch, ability }: VerifiedTransaction,
     partitions: readonly TopicPartition[],
   ): Promise<readonly number[]> {
+    if (!this.#coordination.hasCoordinator(transactionalId))
+      return partitions.map(() => ErrorCode.COORDINATOR_NOT_AVAILABLE)
     try {
       if (ability !== 'leaves adding to the broker')
         return await this.#coordination.verifyPartitions(transactionalId, { producerId, producerEpoch, partitions })

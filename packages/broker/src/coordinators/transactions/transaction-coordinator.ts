@@ -40,6 +40,7 @@ export class TransactionCoordinator implements Coordinator, TransactionCoordinat
     this.#runtime = new CoordinatorRuntime({
       ...runtimeServices(services),
       topic: TRANSACTION_STATE_TOPIC,
+      plannedPartitions: () => config.get('transaction.state.log.num.partitions'),
       types: transactionStateRecords,
       makeShard: (context) => new TransactionShard(context, writer),
       loadBufferBytes: config.get('transaction.state.log.load.buffer.size'),
@@ -102,6 +103,12 @@ export class TransactionCoordinator implements Coordinator, TransactionCoordinat
     return errorCode === ErrorCode.NONE && request.clientVersion >= 2
       ? identityOf(errorCode, identityAfter(transaction!))
       : refused(errorCode)
+  }
+
+  hasCoordinator(transactionalId: string): boolean {
+    const { image } = this.#services.metadata
+    const partition = image.partition(TRANSACTION_STATE_TOPIC, this.#runtime.partitionOf(transactionalId))
+    return partition !== undefined && image.brokers.get(partition.leader)?.fenced === false
   }
 
   async completion(transactionalId: string): Promise<void> {

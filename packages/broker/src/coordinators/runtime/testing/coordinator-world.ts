@@ -70,6 +70,7 @@ export class CoordinatorWorld<S extends CoordinatorShard> {
     partitions.apply(this.#image, [testTopic])
     this.runtime = new CoordinatorRuntime({
       topic: testTopic,
+      plannedPartitions: () => 1,
       types,
       partitions,
       clock,
