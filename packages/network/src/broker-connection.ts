@@ -160,7 +160,9 @@ export class BrokerConnection implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       if (this.#failure !== null) throw this.#failure
       const version = options.version ?? this.versionOf(api)
-      const buffers = encodeRequestFrame(api, version, this.#inFlight.newId(), this.#options.clientId, request)
+      const { clientId, observer } = this.#options
+      const buffers = encodeRequestFrame(api, version, this.#inFlight.newId(), clientId, request)
+      observer?.requestSent(api, sizeOf(buffers))
       const onDone = (error: Error | null): void => {
         if (error === null) resolve()
         else reject(this.#failure ?? networkFailure(`${this.#name}: the request could not be sent`, error))

@@ -161,15 +161,23 @@ test('an answer nobody asked for, or one that cannot be read, is told', async ()
   })
 })
 
-test('a request without an answer is sent', async () => {
+test('a request without an answer is sent, and observed', async () => {
   const world = simulation(8)
   let seen: RequestHeader | undefined
   await listen(world, ({ header }) => (seen = header))
-  const broker = await connect(world)
+  const observed: string[] = []
+  const broker = await connect(world, {
+    observer: {
+      requestSent: ({ name }, sizeBytes) => observed.push(`${name} sent, ${sizeBytes > 0}`),
+      requestEnded: ({ api }) => observed.push(`${api.name} ended`),
+    },
+  })
+  observed.length = 0
   await world.time.run(broker.sendUnanswered(Produce, { acks: 0, timeoutMs: 1000, topicData: [] }))
   await world.time.advance(10)
   assert.equal(seen?.apiKey, Produce.key)
   assert.equal(broker.inFlight, 0)
+  assert.deepEqual(observed, ['Produce sent, true'])
 })
 
 test('too many requests at once are refused', async () => {

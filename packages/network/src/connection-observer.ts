@@ -3,7 +3,7 @@ import type { Api } from '@millrace/protocol'
 /** Sees what passes over a connection, for metrics. Must not throw. */
 export interface ConnectionObserver {
   requestSent(api: Api, sizeBytes: number): void
-  /** The request has its answer (`error` null), or will not get one. */
+  /** The request has its answer (`error` null), or will not get one. Not called for one that wants none. */
   requestEnded(ended: EndedRequest): void
 }
 
