@@ -1,16 +1,8 @@
 /** A broker for tests that answers as the test says: real sockets, real frames, no state. */
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
-import {
-  apiByKey,
-  ApiVersions,
-  encodeResponseFrame,
-  Metadata,
-  Reader,
-  readRequestHeader,
-  type Api,
-  type Request,
-  type ResponseInput,
-} from '@millrace/protocol'
+import { startScriptedBroker, type Served } from '@millrace/network/testing'
+import { apiByKey, ApiVersions, Metadata, type Api, type Request, type ResponseInput } from '@millrace/protocol'
+import type { TransportConnection, TransportListener } from '@millrace/runtime'
+import { realWorld } from '../world.ts'
 
 type Handler<A extends Api> = (
   request: Request<A>,
@@ -31,15 +23,14 @@ export function answers<A extends Api>(api: A, handle: Handler<A>, newest: numbe
 
 /** Serves the APIs of its scripts, ApiVersions, and Metadata with itself as the only broker and no topics. */
 export class ScriptedBroker implements AsyncDisposable {
-  readonly #server: Server
   readonly #scripts = new Map<number, Script>()
-  readonly #sockets = new Set<Socket>()
+  readonly #connections = new Set<TransportConnection>()
+  #listener: TransportListener | null = null
   #waiting: (() => void)[] = []
   /** Connections that were ever made. */
   accepted = 0
 
-  private constructor(server: Server, scripts: readonly Script[]) {
-    this.#server = server
+  private constructor(scripts: readonly Script[]) {
     const own = [
       answers(ApiVersions, () => ({
         errorCode: 0,
@@ -56,20 +47,26 @@ export class ScriptedBroker implements AsyncDisposable {
       })),
     ]
     for (const script of [...own, ...scripts]) this.#scripts.set(script.api.key, script)
-    server.on('connection', (socket) => this.#serve(socket))
   }
 
   static async start(scripts: readonly Script[]): Promise<ScriptedBroker> {
-    const server = createServer()
-    const broker = new ScriptedBroker(server, scripts)
-    await new Promise<void>((resolve) => {
-      server.listen(0, '127.0.0.1', resolve)
+    const broker = new ScriptedBroker(scripts)
+    const serve = (request: Served): void => void broker.#answer(request)
+    broker.#listener = await startScriptedBroker({
+      ...realWorld(),
+      host: '127.0.0.1',
+      port: 0,
+      apiKeys: [],
+      serve,
+      serveVersions: serve,
+      onConnection: (connection) => broker.#opened(connection),
+      onClosed: (connection) => broker.#closed(connection),
     })
     return broker
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port
+    return this.#listener!.address.port
   }
 
   get address(): string {
@@ -78,52 +75,39 @@ export class ScriptedBroker implements AsyncDisposable {
 
   /** Resolves when no connection is open. */
   allClosed(): Promise<void> {
-    if (this.#sockets.size === 0) return Promise.resolve()
+    if (this.#connections.size === 0) return Promise.resolve()
     return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
   /** As when the broker's process dies; it takes new ones. */
   cutConnections(): void {
-    for (const socket of this.#sockets) socket.destroy()
+    for (const connection of this.#connections) connection.destroy()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const closed = this.#listener![Symbol.asyncDispose]()
     this.cutConnections()
-    await new Promise((resolve) => {
-      this.#server.close(resolve)
-    })
+    await closed
   }
 
-  #serve(socket: Socket): void {
+  #opened(connection: TransportConnection): void {
     this.accepted++
-    this.#sockets.add(socket)
-    socket.on('close', () => {
-      this.#sockets.delete(socket)
-      if (this.#sockets.size === 0) for (const resolve of this.#waiting.splice(0)) resolve()
-    })
-    socket.on('error', () => {})
-    let received = Buffer.alloc(0)
-    socket.on('data', (chunk: Buffer) => {
-      received = Buffer.concat([received, chunk])
-      while (received.length >= 4 && received.length >= 4 + received.readInt32BE(0)) {
-        const end = 4 + received.readInt32BE(0)
-        void this.#answer(socket, received.subarray(4, end))
-        received = received.subarray(end)
-      }
-    })
+    this.#connections.add(connection)
   }
 
-  async #answer(socket: Socket, frame: Uint8Array): Promise<void> {
-    const reader = new Reader(frame)
-    const { apiKey, apiVersion, correlationId } = readRequestHeader(reader)
-    const script = this.#scripts.get(apiKey)
-    const api = apiByKey(apiKey)
+  #closed(connection: TransportConnection): void {
+    this.#connections.delete(connection)
+    if (this.#connections.size === 0) for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+
+  async #answer({ header, read, answer, connection }: Served): Promise<void> {
+    const script = this.#scripts.get(header.apiKey)
+    const api = apiByKey(header.apiKey)
     if (script === undefined || api === undefined) {
-      socket.destroy()
+      connection.destroy()
       return
     }
-    const response = await script.handle(api.request.decode(reader, apiVersion) as Request<Api>, apiVersion)
-    if (response === null || socket.destroyed) return
-    socket.write(Buffer.concat(encodeResponseFrame(api, apiVersion, correlationId, response)))
+    const response = await script.handle(read(api) as Request<Api>, header.apiVersion)
+    if (response !== null && this.#connections.has(connection)) answer(api, response)
   }
 }

@@ -36,7 +36,11 @@ export interface ScriptedBrokerOptions {
   readonly serveVersions?: (request: Served) => void
   /** Gets what is no request: asked first, for every frame. False: it is a request. */
   readonly takeToken?: (token: Uint8Array, connection: TransportConnection) => boolean
+  readonly onConnection?: (connection: TransportConnection) => void
+  readonly onClosed?: (connection: TransportConnection) => void
 }
+
+const MAX_FRAME_BYTES = 1 << 24
 
 export async function startScriptedBroker(options: ScriptedBrokerOptions): Promise<TransportListener> {
   const { transport, clock, host, port, tls } = options
@@ -64,8 +68,11 @@ export async function startScriptedBroker(options: ScriptedBrokerOptions): Promi
         else options.serve(request)
       },
       ended: () => connection.end(),
-      closed: () => {},
+      closed: () => options.onClosed?.(connection),
     }
-    connection.start(new FrameReceiver({ memory, connection, maxFrameBytes: 1 << 20, logger: silentLogger, owner }))
+    options.onConnection?.(connection)
+    connection.start(
+      new FrameReceiver({ memory, connection, maxFrameBytes: MAX_FRAME_BYTES, logger: silentLogger, owner }),
+    )
   })
 }

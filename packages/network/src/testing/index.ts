@@ -1,0 +1,2 @@
+/** For tests of other packages. */
+export { startScriptedBroker, type ScriptedBrokerOptions, type Served } from './scripted-broker.ts'
