@@ -8,7 +8,7 @@ import {
   KafkaJSError,
   KafkaJSNonRetriableError,
 } from './errors.ts'
-import type { PartitionMetadata } from './partitioners.ts'
+import { partitionMetadata, type PartitionMetadata } from './partitioners.ts'
 import type { PartitionOffset } from './transaction.ts'
 import type { TopicPartitions } from './paused-partitions.ts'
 import { failuresOf, firstFailure } from './partial-failures.ts'
@@ -168,14 +168,7 @@ export function topicAdmin(admin: () => ClientAdmin): TopicAdmin {
       return {
         topics: descriptions.map(({ name, partitions }) => ({
           name,
-          partitions: partitions.map(({ partition, leaderId, replicas, inSyncReplicas, offlineReplicas }) => ({
-            partitionErrorCode: 0,
-            partitionId: partition,
-            leader: leaderId ?? -1,
-            replicas: [...replicas],
-            isr: [...inSyncReplicas],
-            offlineReplicas: [...offlineReplicas],
-          })),
+          partitions: partitions.map(partitionMetadata),
         })),
       }
     },

@@ -1,4 +1,5 @@
 /** KafkaJS's partitioners. */
+import type { PartitionDescription } from '@millrace/client'
 import type { Message } from './message.ts'
 
 export interface PartitionMetadata {
@@ -8,6 +9,24 @@ export interface PartitionMetadata {
   readonly replicas: number[]
   readonly isr: number[]
   readonly offlineReplicas?: number[]
+}
+
+/** As the client describes the partition. */
+export function partitionMetadata({
+  partition,
+  leaderId,
+  replicas,
+  inSyncReplicas,
+  offlineReplicas,
+}: PartitionDescription): PartitionMetadata {
+  return {
+    partitionErrorCode: 0,
+    partitionId: partition,
+    leader: leaderId ?? -1,
+    replicas: [...replicas],
+    isr: [...inSyncReplicas],
+    offlineReplicas: [...offlineReplicas],
+  }
 }
 
 export interface PartitionerArgs {

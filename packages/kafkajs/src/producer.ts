@@ -12,7 +12,7 @@ import { InstrumentationEvents, type Listener } from './events.ts'
 import type { Logger } from './logger.ts'
 import { recordFrom, type Bytes, type Message } from './message.ts'
 import { forwardRequests } from './network-events.ts'
-import type { ICustomPartitioner, PartitionMetadata } from './partitioners.ts'
+import { partitionMetadata, type ICustomPartitioner, type PartitionMetadata } from './partitioners.ts'
 import { retryFrom, type RetryOptions } from './retry.ts'
 import { createTransaction, type Transaction } from './transaction.ts'
 import { translated } from './translate-error.ts'
@@ -133,14 +133,7 @@ export function createProducer(connections: Connections, config: ProducerConfig,
   }
 
   const partitionsOf = async (producer: Underlying, topic: string): Promise<PartitionMetadata[]> =>
-    (await producer.partitionsFor(topic)).map(({ partition, leaderId, replicas, inSyncReplicas, offlineReplicas }) => ({
-      partitionErrorCode: 0,
-      partitionId: partition,
-      leader: leaderId ?? -1,
-      replicas: [...replicas],
-      isr: [...inSyncReplicas],
-      offlineReplicas: [...offlineReplicas],
-    }))
+    (await producer.partitionsFor(topic)).map(partitionMetadata)
 
   const recordsOf = async (
     producer: Underlying,

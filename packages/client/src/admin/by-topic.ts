@@ -1,5 +1,5 @@
-/** Partitions as requests carry them: gathered under their topics. */
-import type { TopicPartition } from '../record.ts'
+/** Partitions as requests and answers carry them: gathered under their topics. */
+import { partitionName } from '../groups/partition-names.ts'
 
 /** In the order in which the topics first appear. */
 export function byTopic<Thing extends { readonly topic: string }>(
@@ -14,7 +14,11 @@ export function byTopic<Thing extends { readonly topic: string }>(
   return [...topics].map(([topic, ofTopic]) => ({ topic, things: ofTopic }))
 }
 
-/** `orders-3`: as Kafka writes it; unique, as what follows the last dash is a number. */
-export function partitionName({ topic, partition }: TopicPartition): string {
-  return `${topic}-${partition}`
+/** The other way: what an answer says of each partition, under its `partitionName`. */
+export function byPartition<Result extends { readonly partitionIndex: number }>(
+  topics: readonly { readonly name: string; readonly partitions: readonly Result[] }[],
+): readonly (readonly [name: string, Result])[] {
+  return topics.flatMap(({ name, partitions }) =>
+    partitions.map((result) => [partitionName({ topic: name, partition: result.partitionIndex }), result] as const),
+  )
 }

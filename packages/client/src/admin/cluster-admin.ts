@@ -228,13 +228,7 @@ async function byDescribeCluster(
     rack,
     isFenced,
   }))
-  checkKnown(brokers.length)
-  return {
-    clusterId: answer.clusterId,
-    controller: brokers.find(({ id }) => id === answer.controllerId) ?? null,
-    brokers,
-    authorizedOperations: allowedOperations(answer.clusterAuthorizedOperations),
-  }
+  return described(answer, brokers)
 }
 
 async function byMetadata(
@@ -257,6 +251,13 @@ async function byMetadata(
     rack,
     isFenced: false,
   }))
+  return described(answer, brokers)
+}
+
+function described(
+  answer: Pick<Response<typeof Metadata>, 'clusterId' | 'controllerId' | 'clusterAuthorizedOperations'>,
+  brokers: ClusterDescription['brokers'],
+): ClusterDescription {
   checkKnown(brokers.length)
   return {
     clusterId: answer.clusterId,

@@ -2,9 +2,10 @@
 import { ErrorCode, OffsetCommit, OffsetDelete, OffsetFetch } from '@millrace/protocol'
 import type { Response } from '@millrace/protocol'
 import type { Destination } from '../cluster/destination.ts'
+import { partitionName } from '../groups/partition-names.ts'
 import type { TopicPartition, TopicPartitionOffset } from '../record.ts'
 import { epochOrNull } from './absent.ts'
-import { byTopic, partitionName } from './by-topic.ts'
+import { byPartition, byTopic } from './by-topic.ts'
 import { aboutGroup } from './describe-groups.ts'
 import { unsupported } from './kafka-versions.ts'
 import type { EachOf, Outcome, ListOf } from './partial-failure.ts'
@@ -140,9 +141,7 @@ function ofPartitions(
     readonly partitions: readonly { readonly partitionIndex: number; readonly errorCode: number }[]
   }[],
 ): readonly Outcome<TopicPartition>[] {
-  const answers = topics.flatMap(({ name, partitions }) =>
-    partitions.map((result) => [partitionName({ topic: name, partition: result.partitionIndex }), result] as const),
-  )
+  const answers = byPartition(topics)
   const about = (partition: TopicPartition): string => `${partitionName(partition)} of group ${groupId}`
   return matched(asked, answers, {
     keyOf: partitionName,

@@ -1,8 +1,9 @@
 /** Offsets by their place in a partition, or by time. */
 import { ListOffsets } from '@millrace/protocol'
+import { partitionName } from '../groups/partition-names.ts'
 import type { TopicPartition } from '../record.ts'
 import { epochOrNull, offsetOrNull, timeOrNull } from './absent.ts'
-import { byTopic, partitionName } from './by-topic.ts'
+import { byPartition, byTopic } from './by-topic.ts'
 import { unsupported } from './kafka-versions.ts'
 import type { EachOf, ListOf } from './partial-failure.ts'
 import { passingTrouble } from './partitions.ts'
@@ -90,11 +91,7 @@ export function listOffsetsAdmin(requests: AdminRequests): ListOffsetsAdmin {
                 timeoutMs,
               }
             })
-            const answers = topics.flatMap(({ name, partitions }) =>
-              partitions.map(
-                (result) => [partitionName({ topic: name, partition: result.partitionIndex }), result] as const,
-              ),
-            )
+            const answers = byPartition(topics)
             return matched(asked, answers, {
               keyOf: partitionName,
               about: partitionName,

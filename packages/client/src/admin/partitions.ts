@@ -7,8 +7,9 @@ import {
   ErrorCode,
   ListPartitionReassignments,
 } from '@millrace/protocol'
+import { partitionName } from '../groups/partition-names.ts'
 import type { TopicPartition } from '../record.ts'
-import { byTopic, partitionName } from './by-topic.ts'
+import { byPartition, byTopic } from './by-topic.ts'
 import { enumeration } from './enumeration.ts'
 import { unsupported } from './kafka-versions.ts'
 import { resultsOf, type EachOf, type Outcome, type ListOf } from './partial-failure.ts'
@@ -149,11 +150,7 @@ export function partitionAdmin(requests: AdminRequests): PartitionAdmin {
               }
             })
             if (answer.errorCode !== ErrorCode.NONE) return allFailed(asked, partitionName, answer)
-            const answers = answer.responses.flatMap(({ name, partitions }) =>
-              partitions.map(
-                (result) => [partitionName({ topic: name, partition: result.partitionIndex }), result] as const,
-              ),
-            )
+            const answers = byPartition(answer.responses)
             return matched(asked, answers, {
               keyOf: partitionName,
               about: partitionName,
@@ -220,9 +217,7 @@ async function deleteRecords(
     })),
     timeoutMs,
   })
-  const answers = topics.flatMap(({ name, partitions }) =>
-    partitions.map((result) => [partitionName({ topic: name, partition: result.partitionIndex }), result] as const),
-  )
+  const answers = byPartition(topics)
   return matched(asked, answers, {
     keyOf: partitionName,
     about: partitionName,

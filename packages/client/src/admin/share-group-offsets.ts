@@ -6,9 +6,10 @@ import {
   ErrorCode,
 } from '@millrace/protocol'
 import type { Response } from '@millrace/protocol'
+import { partitionName } from '../groups/partition-names.ts'
 import type { TopicPartition } from '../record.ts'
 import { epochOrNull, offsetOrNull } from './absent.ts'
-import { byTopic, partitionName } from './by-topic.ts'
+import { byTopic } from './by-topic.ts'
 import { aboutGroup } from './describe-groups.ts'
 import { queriesOf, type GroupOffsetsQuery } from './group-offsets.ts'
 import type { EachOf, Outcome, ListOf } from './partial-failure.ts'

@@ -9,9 +9,10 @@ import {
   WriteTxnMarkers,
 } from '@millrace/protocol'
 import type { Response } from '@millrace/protocol'
+import { partitionName } from '../groups/partition-names.ts'
 import type { TopicPartition } from '../record.ts'
 import { offsetOrNull, timeOrNull } from './absent.ts'
-import { byTopic, partitionName } from './by-topic.ts'
+import { byPartition, byTopic } from './by-topic.ts'
 import type { Told } from './groups.ts'
 import { everyBroker } from './every-broker.ts'
 import { unsupported } from './kafka-versions.ts'
@@ -129,11 +130,7 @@ export function transactionAdmin(requests: AdminRequests): TransactionAdmin {
                 partitionIndexes: things.map(({ partition }) => partition),
               })),
             })
-            const answers = topics.flatMap(({ name, partitions: results }) =>
-              results.map(
-                (result) => [partitionName({ topic: name, partition: result.partitionIndex }), result] as const,
-              ),
-            )
+            const answers = byPartition(topics)
             return matched(asked, answers, {
               keyOf: partitionName,
               about: partitionName,

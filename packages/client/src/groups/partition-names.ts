@@ -1,6 +1,7 @@
 /** Sets of partitions. */
 import type { TopicPartition } from '../record.ts'
 
+/** `orders-3`: as Kafka writes it; unique, as what follows the last dash is a number. */
 export function partitionName({ topic, partition }: TopicPartition): string {
   return `${topic}-${partition}`
 }
