@@ -68,7 +68,12 @@ export class Cluster implements AsyncDisposable {
     this.#connections = new Connections({
       ...settings,
       world,
-      traffic: new Traffic({ metrics, group: metricsGroup, clientId: settings.clientId }),
+      traffic: new Traffic({
+        metrics,
+        group: metricsGroup,
+        clientId: settings.clientId,
+        authenticates: ssl !== false || sasl !== null,
+      }),
       connect: {
         clientId: settings.clientId,
         requestTimeoutMs: settings.requestTimeoutMs,
@@ -92,6 +97,11 @@ export class Cluster implements AsyncDisposable {
   /** Aborted when the client closes. */
   get signal(): AbortSignal {
     return this.#closing.signal
+  }
+
+  /** Requests that wait for their answer. */
+  get requestsInFlight(): number {
+    return this.#connections.inFlight
   }
 
   /** What the cluster has agreed to do, as far as brokers connected to have told. */

@@ -9,7 +9,7 @@ import {
 } from '@millrace/network'
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { Address, Logger, Timer } from '@millrace/runtime'
-import type { Traffic } from '../observe/traffic.ts'
+import type { Place, Traffic } from '../observe/traffic.ts'
 import type { World } from '../world.ts'
 import { backoffMs } from './backoff.ts'
 import type { Lane } from './destination.ts'
@@ -29,8 +29,9 @@ export interface ConnectionsOptions {
 }
 
 /** The place of one connection. `opening` is set while one is being made, `connection` while one is open. */
-interface Slot {
-  readonly address: Address
+interface Slot extends Place {
+  /** With the number of the broker once somebody who knows it has asked for the connection. */
+  address: Place['address']
   readonly lane: Lane
   opening: Promise<BrokerConnection> | null
   connection: BrokerConnection | null
@@ -60,7 +61,7 @@ export class Connections implements AsyncDisposable {
    * An open connection to `address`. Waits where the host has refused lately.
    * @throws KafkaError: NETWORK_EXCEPTION when the host cannot be reached; errors of authentication are not retriable.
    */
-  async open(address: Address, lane: Lane, signal?: AbortSignal): Promise<BrokerConnection> {
+  async open(address: Place['address'], lane: Lane, signal?: AbortSignal): Promise<BrokerConnection> {
     const { clock } = this.#options.world
     for (;;) {
       const slot = this.#slot(address, lane)
@@ -80,10 +81,11 @@ export class Connections implements AsyncDisposable {
   }
 
   /** The connection if there is an open one that may be used now. */
-  openNow(address: Address, lane: Lane): BrokerConnection | null {
+  openNow(address: Place['address'], lane: Lane): BrokerConnection | null {
     const slot = this.#slots.get(nameOf(address, lane))
     const connection = slot?.connection
     if (slot === undefined || connection === undefined || connection === null || !connection.isOpen) return null
+    if (address.id !== undefined) slot.address = address
     const nowMs = this.#options.world.clock.monotonicMs()
     if (slot.throttledUntilMs > nowMs) return null
     slot.lastUsedMs = nowMs
@@ -93,6 +95,13 @@ export class Connections implements AsyncDisposable {
   /** Requests without answer on the connection; null when there is none. */
   load(address: Address, lane: Lane): number | null {
     return this.openNow(address, lane)?.inFlight ?? null
+  }
+
+  /** Requests without answer on all connections. */
+  get inFlight(): number {
+    let count = 0
+    for (const { connection } of this.#slots.values()) count += connection?.inFlight ?? 0
+    return count
   }
 
   /** Whether the last attempt failed, and the pause after it is not over. */
@@ -124,7 +133,7 @@ export class Connections implements AsyncDisposable {
     return this.close(new Error('the client is closed'))
   }
 
-  #slot(address: Address, lane: Lane): Slot {
+  #slot(address: Place['address'], lane: Lane): Slot {
     const name = nameOf(address, lane)
     let slot = this.#slots.get(name)
     if (slot === undefined) {
@@ -140,6 +149,7 @@ export class Connections implements AsyncDisposable {
       }
       this.#slots.set(name, slot)
     }
+    if (address.id !== undefined) slot.address = address
     return slot
   }
 
@@ -154,7 +164,7 @@ export class Connections implements AsyncDisposable {
         logger,
         memory: this.#memory,
         connectTimeoutMs: this.#setupTimeoutMs(slot),
-        observer: traffic.observer(slot.address),
+        observer: traffic.observer(slot),
         signal: this.#closing.signal,
       })
       slot.failures = 0

@@ -55,7 +55,7 @@ export class ConsumerCore<K, V> {
   isAssignedByHand = false
   membership: Membership | null = null
   readonly #options: ConsumerCoreOptions<K, V>
-  readonly #metrics: ConsumerMetrics<K, V>
+  readonly metrics: ConsumerMetrics<K, V>
   readonly #codecs: CodecWorker
   readonly #interest: TopicInterest
   readonly #metadataWatch: Disposable
@@ -78,7 +78,7 @@ export class ConsumerCore<K, V> {
     this.subscription = topics
     this.listener = settings.onRebalance
     const counts = new ConsumerMetrics<K, V>(metrics, settings.isolationLevel)
-    this.#metrics = counts
+    this.metrics = counts
     this.assignment = new Assignment(
       (partition) => counts.assigned(partition),
       (partition) => counts.unassigned(partition),
@@ -97,6 +97,7 @@ export class ConsumerCore<K, V> {
       intercept: (records) => interceptors.consume(records),
       onAsked: () => this.#asked(),
       polled: () => this.membership?.polled(),
+      onIdle: () => counts.polls.waits(),
       onGiven: (records) => this.#given(records),
       onTaken: (partition) => this.fetcher.takenFrom(partition),
       onMoved: () => this.wake(),
@@ -114,7 +115,7 @@ export class ConsumerCore<K, V> {
       ...parts,
       codecs: this.#codecs,
       onRecords: () => this.source.wake(),
-      onAnswer: (sizeBytes, latencyMs) => this.#metrics.fetched(sizeBytes, latencyMs),
+      counts,
       onOutOfRange: (partition) => this.finder.outOfRange(partition),
       onDiverged: (partition, end) => this.finder.diverged(partition, end),
     })
@@ -139,6 +140,7 @@ export class ConsumerCore<K, V> {
       listener: () => this.listener,
       add: (partitions) => this.add(partitions, { isWithheld: true }),
       onReadable: () => this.wake(),
+      onListened: (event, durationMs) => counts.listened(event, durationMs),
       onFailure: (error) => this.source.fail(error),
     })
     this.#interest = cluster.metadata.watch()
@@ -237,7 +239,7 @@ export class ConsumerCore<K, V> {
   }
 
   #given(records: FetchedRecords<K, V>): void {
-    this.#metrics.given(records)
+    this.metrics.given(records, this.assignment.get(records))
     this.membership?.handling(records)
     if (!channels.consumedBatch.hasSubscribers) return
     const { topic, partition, count, firstOffset, lag } = records

@@ -112,7 +112,9 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
 
   async commit(upTo?: Committable<K, V>, { signal }: AskOptions = {}): Promise<void> {
     const commits = this.#requireCommits()
-    await commits.commit(upTo === undefined ? commits.handled() : offsetsOf(upTo), { signal })
+    await this.#core.metrics.commitSync.of(
+      commits.commit(upTo === undefined ? commits.handled() : offsetsOf(upTo), { signal }),
+    )
   }
 
   commitAsync(upTo?: Committable<K, V>): void {
@@ -124,15 +126,17 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
     partitions: readonly TopicPartition[],
     { signal: ended }: AskOptions = {},
   ): Promise<readonly (TopicPartitionOffset | null)[]> {
-    const { groupOffsets, cluster, settings } = this.#core
+    const { groupOffsets, cluster, settings, metrics } = this.#core
     this.#requireUndisposed()
     if (groupOffsets === null) throw new TypeError('committed needs a groupId')
     if (partitions.length === 0) return []
     const asked = new Map(partitions.map((partition) => [partitionName(partition), partition]))
-    const found = await cluster.withRetries(
-      `committed offsets of group ${settings.groupId}`,
-      (signal) => groupOffsets.fetch([...asked.values()], signal),
-      { signal: ended },
+    const found = await metrics.committed.of(
+      cluster.withRetries(
+        `committed offsets of group ${settings.groupId}`,
+        (signal) => groupOffsets.fetch([...asked.values()], signal),
+        { signal: ended },
+      ),
     )
     return partitions.map((partition) => found.get(asked.get(partitionName(partition))!) ?? null)
   }
@@ -258,6 +262,7 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
     const waiting = (): void => {
       this.#core.membership?.handling(null)
       this.#core.membership?.waiting()
+      source.idle()
     }
     return { source, signal, waiting }
   }

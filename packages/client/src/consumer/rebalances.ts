@@ -29,6 +29,8 @@ export interface RebalancesOptions<K, V> {
   readonly add: (partitions: readonly TopicPartition[]) => void
   /** Partitions may be read. */
   readonly onReadable: () => void
+  /** The listener has returned. */
+  readonly onListened: (event: RebalanceEvent, durationMs: number) => void
   readonly onTrouble: (error: Error) => void
   readonly onFailure: (error: Error) => void
 }
@@ -39,7 +41,7 @@ interface Patience {
   readonly handlerMs: number
 }
 
-type Event = 'assigned' | 'revoked' | 'lost'
+export type RebalanceEvent = 'assigned' | 'revoked' | 'lost'
 
 export class Rebalances<K, V> implements MembershipOwner {
   readonly #options: RebalancesOptions<K, V>
@@ -85,7 +87,8 @@ export class Rebalances<K, V> implements MembershipOwner {
     const { assignment, add, listener, onReadable } = this.#options
     await this.#whenOutOfHands([], 'assigned', async () => {
       add(partitions)
-      await this.#call(() => listener()?.onAssigned?.(partitions))
+      const told = listener()
+      if (told?.onAssigned !== undefined) await this.#call('assigned', () => told.onAssigned?.(partitions))
       this.#publish('assigned', partitions)
       for (const partition of partitions) {
         const found = assignment.get(partition)
@@ -120,7 +123,8 @@ export class Rebalances<K, V> implements MembershipOwner {
       if (event !== 'dismissed') {
         const told = listener()
         const isLost = event === 'lost' && told?.onLost !== undefined
-        await this.#call(() => (isLost ? told.onLost?.(partitions) : told?.onRevoked?.(partitions)))
+        if (isLost) await this.#call('lost', () => told.onLost?.(partitions))
+        else if (told?.onRevoked !== undefined) await this.#call('revoked', () => told.onRevoked?.(partitions))
         this.#publish(event, partitions)
       }
       // Those without waiting would be refused once the partitions are given up.
@@ -138,7 +142,11 @@ export class Rebalances<K, V> implements MembershipOwner {
    * Does `work` while nothing is given out. A loop is given nothing from now on: when it lets go of what it has, it asks for the next at once. Handlers of
    * other partitions go on until then.
    */
-  async #whenOutOfHands(partitions: readonly TopicPartition[], event: Event | 'dismissed', work: () => Promise<void>) {
+  async #whenOutOfHands(
+    partitions: readonly TopicPartition[],
+    event: RebalanceEvent | 'dismissed',
+    work: () => Promise<void>,
+  ) {
     const { source } = this.#options
     if (isLoop(source.reader)) {
       await source.withGateClosed(async () => {
@@ -181,15 +189,19 @@ export class Rebalances<K, V> implements MembershipOwner {
   }
 
   /** A listener that throws ends the consumer, as its own state may be anything then. */
-  async #call(listener: () => void | Promise<void>): Promise<void> {
+  async #call(event: RebalanceEvent, listener: () => void | Promise<void>): Promise<void> {
+    const { cluster, onListened, onFailure } = this.#options
+    const { clock } = cluster.world
+    const begunAtMs = clock.monotonicMs()
     try {
       await listener()
     } catch (error) {
-      this.#options.onFailure(error as Error)
+      onFailure(error as Error)
     }
+    onListened(event, clock.monotonicMs() - begunAtMs)
   }
 
-  #publish(event: Event, partitions: readonly TopicPartition[]): void {
+  #publish(event: RebalanceEvent, partitions: readonly TopicPartition[]): void {
     const { settings, cluster } = this.#options
     if (!channels.rebalance.hasSubscribers || settings.groupId === null) return
     const { clientId } = cluster.settings

@@ -47,4 +47,6 @@ export interface RecordSource<K, V> {
   rewind(position: TopicPartitionOffset): void
   /** The application is alive: what maxPollIntervalMs counts from. `poll` does not say it: a reader with many handlers may poll while one is stuck. */
   polled(): void
+  /** Nothing is in the application's hands, and it waits for records. */
+  idle(): void
 }

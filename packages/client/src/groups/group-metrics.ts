@@ -1,14 +1,14 @@
 /** What a member of a group counts, under the names of Kafka's consumer. */
 import type { Clock } from '@millrace/runtime'
-import { Distribution, Meter, type Metrics } from '../observe/metrics.ts'
+import { Meter, type Distribution, type Metrics } from '../observe/metrics.ts'
+import { HeartbeatMetrics, secondsSince } from './heartbeat-metrics.ts'
 
 const group = 'consumer-coordinator-metrics'
 const SECONDS_PER_HOUR = 3600
 
 export class GroupMetrics {
   readonly #clock: Clock
-  readonly #heartbeats
-  readonly #heartbeatTime: Distribution
+  readonly #heartbeats: HeartbeatMetrics
   readonly #joins
   readonly #joinTime
   readonly #syncs
@@ -18,25 +18,20 @@ export class GroupMetrics {
   readonly #failedRebalances: Meter
   #rebalanceMs = 0
   /** On the monotonic clock; NaN: never. */
-  #heartbeatAtMs = NaN
   #rebalancedAtMs = NaN
   #rebalanceBegunAtMs = NaN
 
   constructor(metrics: Metrics, clock: Clock) {
     this.#clock = clock
-    this.#heartbeats = metrics.meter({ group, name: 'heartbeat' })
+    this.#heartbeats = new HeartbeatMetrics(metrics, { clock, group })
     this.#joins = metrics.meter({ group, name: 'join' })
     this.#joinTime = metrics.distribution({ group, name: 'join-time' })
     this.#syncs = metrics.meter({ group, name: 'sync' })
     this.#syncTime = metrics.distribution({ group, name: 'sync-time' })
     this.#rebalanceLatency = metrics.distribution({ group, name: 'rebalance-latency' })
-    this.#heartbeatTime = new Distribution(clock)
     this.#rebalances = new Meter(clock)
     this.#failedRebalances = new Meter(clock)
-    const gauge = (name: string, read: (nowMs: number) => number): void =>
-      metrics.gauge({ group, name }, () => read(clock.monotonicMs()))
-    gauge('heartbeat-response-time-max', (nowMs) => this.#heartbeatTime.max(nowMs))
-    gauge('last-heartbeat-seconds-ago', (nowMs) => secondsSince(this.#heartbeatAtMs, nowMs))
+    const gauge = (name: string, read: (nowMs: number) => number): void => metrics.gauge({ group, name }, read)
     gauge('rebalance-total', () => this.#rebalances.total)
     gauge('rebalance-rate-per-hour', (nowMs) => this.#rebalances.rate(nowMs) * SECONDS_PER_HOUR)
     gauge('rebalance-latency-total', () => this.#rebalanceMs)
@@ -47,9 +42,7 @@ export class GroupMetrics {
 
   /** A heartbeat was answered. */
   beaten(latencyMs: number): void {
-    this.#heartbeats.record()
-    this.#heartbeatTime.record(latencyMs)
-    this.#heartbeatAtMs = this.#clock.monotonicMs() - latencyMs
+    this.#heartbeats.beaten(latencyMs)
   }
 
   /** Resolves as `joining`, which is measured. */
@@ -89,9 +82,4 @@ export class GroupMetrics {
     time.record(this.#clock.monotonicMs() - begunAtMs)
     return answered
   }
-}
-
-/** -1 when it never was, as Kafka says. */
-function secondsSince(atMs: number, nowMs: number): number {
-  return Number.isNaN(atMs) ? -1 : Math.floor((nowMs - atMs) / 1000)
 }

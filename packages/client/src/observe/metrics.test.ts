@@ -38,6 +38,33 @@ test('a distribution gives average and maximum of the last minute, and NaN of no
   assert.ok(Number.isNaN(value('batch-size-max')))
 })
 
+test('a distribution may be told from below', async () => {
+  const { time, metrics, value } = await world()
+  const leads = metrics.distributionFromBelow({ group: 'g', name: 'lead' })
+  assert.ok(Number.isNaN(value('lead-min')))
+  leads.record(30)
+  await time.advance(40_000)
+  leads.record(50)
+  assert.equal(value('lead-min'), 30)
+  assert.equal(value('lead-avg'), 40)
+  assert.equal(value('lead-max'), undefined)
+  await time.advance(30_000)
+  assert.equal(value('lead-min'), 50)
+})
+
+test('what is waited for is added up, also when it fails', async () => {
+  const { time, metrics, value } = await world()
+  const wait = metrics.waitTime({ group: 'g', name: 'wait' })
+  const { promise, reject } = Promise.withResolvers<never>()
+  const measured = assert.rejects(wait.of(promise), /no/)
+  await time.advance(3_000)
+  reject(new Error('no'))
+  await measured
+  wait.add(600)
+  assert.equal(value('wait-time-ns-total'), 3_600_000_000)
+  assert.equal(wait.ratio(3_000), 3.6 / 33)
+})
+
 test('metrics of the same definition are one; those of a topic can be forgotten', async () => {
   const { metrics } = await world()
   const definition = { group: 'g', name: 'n', tags: { topic: 't', partition: '0' } }

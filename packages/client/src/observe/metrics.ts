@@ -17,11 +17,14 @@ export type MetricKind = 'total' | 'gauge'
 export interface MetricDefinition {
   /** As `producer-metrics`. */
   readonly group: string
-  /** Without `-rate`, `-total`, `-avg`, `-max`. */
+  /** Without `-rate`, `-total`, `-avg`, `-max`, `-min`, `-time-ns-total`. */
   readonly name: string
   /** Beside the client's own. */
   readonly tags?: Readonly<Record<string, string>>
 }
+
+const NANOSECONDS_PER_MS = 1_000_000
+const MS_PER_SECOND = 1000
 
 interface Metric {
   readonly group: string
@@ -46,9 +49,10 @@ export class Meter {
     return this.#total
   }
 
-  record(count = 1): void {
+  /** `nowMs` for those who have asked the clock already. */
+  record(count = 1, nowMs = this.#clock.monotonicMs()): void {
     this.#total += count
-    this.#window.record(count, this.#clock.monotonicMs())
+    this.#window.record(count, nowMs)
   }
 
   rate(nowMs: number): number {
@@ -56,7 +60,7 @@ export class Meter {
   }
 }
 
-/** How large or long something is: `<name>-avg`, `<name>-max`. */
+/** How large or long something is: `<name>-avg`, and `<name>-max` or `<name>-min`. */
 export class Distribution {
   readonly #window: Windowed
   readonly #clock: Clock
@@ -66,8 +70,9 @@ export class Distribution {
     this.#window = new Windowed(clock.monotonicMs())
   }
 
-  record(value: number): void {
-    this.#window.record(value, this.#clock.monotonicMs())
+  /** `nowMs` for those who have asked the clock already. */
+  record(value: number, nowMs = this.#clock.monotonicMs()): void {
+    this.#window.record(value, nowMs)
   }
 
   average(nowMs: number): number {
@@ -76,6 +81,46 @@ export class Distribution {
 
   max(nowMs: number): number {
     return this.#window.max(nowMs)
+  }
+
+  min(nowMs: number): number {
+    return this.#window.min(nowMs)
+  }
+}
+
+/** How long something was waited for in all: `<name>-time-ns-total`. */
+export class WaitTime {
+  readonly #clock: Clock
+  readonly #window: Windowed
+  #totalMs = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#window = new Windowed(clock.monotonicMs())
+  }
+
+  get totalNs(): number {
+    return this.#totalMs * NANOSECONDS_PER_MS
+  }
+
+  /** Which part of the last minute, from 0 to 1; more when it was waited several times at once. */
+  ratio(nowMs: number): number {
+    return this.#window.rate(nowMs) / MS_PER_SECOND
+  }
+
+  add(durationMs: number): void {
+    this.#totalMs += durationMs
+    this.#window.record(durationMs, this.#clock.monotonicMs())
+  }
+
+  /** Settles as `work`, which is measured however it ends. */
+  async of<T>(work: Promise<T>): Promise<T> {
+    const begunAtMs = this.#clock.monotonicMs()
+    try {
+      return await work
+    } finally {
+      this.add(this.#clock.monotonicMs() - begunAtMs)
+    }
   }
 }
 
@@ -92,6 +137,11 @@ export class Metrics {
     this.#tags = tags
   }
 
+  /** The time that `record` takes. */
+  nowMs(): number {
+    return this.#clock.monotonicMs()
+  }
+
   /** The same one for the same definition. */
   meter(definition: MetricDefinition): Meter {
     const identity = identityOf(definition)
@@ -106,22 +156,31 @@ export class Metrics {
     return meter
   }
 
-  /** The same one for the same definition. */
+  /** With `-avg` and `-max`. The same one for the same definition. */
   distribution(definition: MetricDefinition): Distribution {
-    const identity = identityOf(definition)
-    let distribution = this.#distributions.get(identity)
-    if (distribution === undefined) {
-      const made = new Distribution(this.#clock)
-      distribution = made
-      this.#distributions.set(identity, made)
-      this.#add(definition, '-avg', 'gauge', (nowMs) => made.average(nowMs))
-      this.#add(definition, '-max', 'gauge', (nowMs) => made.max(nowMs))
-    }
-    return distribution
+    return this.#distribution(definition, 'max')
+  }
+
+  /** With `-avg` and `-min`. The same one for the same definition. */
+  distributionFromBelow(definition: MetricDefinition): Distribution {
+    return this.#distribution(definition, 'min')
+  }
+
+  /** Under that name alone. */
+  average(definition: MetricDefinition): Distribution {
+    const made = new Distribution(this.#clock)
+    this.gauge(definition, (nowMs) => made.average(nowMs))
+    return made
+  }
+
+  waitTime(definition: MetricDefinition): WaitTime {
+    const made = new WaitTime(this.#clock)
+    this.#add(definition, '-time-ns-total', 'total', () => made.totalNs)
+    return made
   }
 
   /** A value that is read when somebody asks; `name` is whole. */
-  gauge(definition: MetricDefinition, read: () => number): void {
+  gauge(definition: MetricDefinition, read: (nowMs: number) => number): void {
     this.#add(definition, '', 'gauge', read)
   }
 
@@ -152,6 +211,19 @@ export class Metrics {
       kind,
       value: read(nowMs),
     }))
+  }
+
+  #distribution(definition: MetricDefinition, extreme: 'min' | 'max'): Distribution {
+    const identity = identityOf(definition)
+    let distribution = this.#distributions.get(identity)
+    if (distribution === undefined) {
+      const made = new Distribution(this.#clock)
+      distribution = made
+      this.#distributions.set(identity, made)
+      this.#add(definition, '-avg', 'gauge', (nowMs) => made.average(nowMs))
+      this.#add(definition, `-${extreme}`, 'gauge', (nowMs) => made[extreme](nowMs))
+    }
+    return distribution
   }
 
   #add(definition: MetricDefinition, suffix: string, kind: MetricKind, read: (nowMs: number) => number): void {

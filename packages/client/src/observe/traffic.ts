@@ -1,47 +1,59 @@
 /** Counts and tells what passes between a client and its brokers. */
 import type { ConnectionObserver } from '@millrace/network'
+import { ErrorCode, type KafkaError } from '@millrace/protocol'
 import type { Address } from '@millrace/runtime'
 import { channels } from './channels.ts'
-import type { Distribution, Meter, Metrics } from './metrics.ts'
+import type { Meter, Metrics } from './metrics.ts'
+import { RequestCounts } from './request-counts.ts'
 
 export interface TrafficOptions {
   readonly metrics: Metrics
+  /** As `producer-metrics`; `producer-node-metrics` are counted beside. */
   readonly group: string
   readonly clientId: string | null
+  /** By TLS or SASL. */
+  readonly authenticates: boolean
 }
 
+/** Where a connection goes, as far as that is known by now: metadata tell which broker has the address. */
+export interface Place {
+  readonly address: Address & { readonly id?: number }
+}
+
+/** Kafka's number for brokers that are known by their bootstrap address only. */
+const UNKNOWN_NODE = -1
+
 export class Traffic {
-  readonly #clientId: string | null
+  readonly #options: TrafficOptions
   readonly #created: Meter
   readonly #closed: Meter
-  readonly #requests: Meter
-  readonly #responses: Meter
-  readonly #outgoingBytes: Meter
-  readonly #incomingBytes: Meter
-  readonly #requestSize: Distribution
-  readonly #latency: Distribution
+  readonly #authenticated: Meter
+  readonly #refused: Meter
+  readonly #all: RequestCounts
+  readonly #byNode = new Map<number, RequestCounts>()
   #open = 0
 
-  constructor({ metrics, group, clientId }: TrafficOptions) {
-    this.#clientId = clientId
+  constructor(options: TrafficOptions) {
+    this.#options = options
+    const { metrics, group } = options
     this.#created = metrics.meter({ group, name: 'connection-creation' })
     this.#closed = metrics.meter({ group, name: 'connection-close' })
-    this.#requests = metrics.meter({ group, name: 'request' })
-    this.#responses = metrics.meter({ group, name: 'response' })
-    this.#outgoingBytes = metrics.meter({ group, name: 'outgoing-byte' })
-    this.#incomingBytes = metrics.meter({ group, name: 'incoming-byte' })
-    this.#requestSize = metrics.distribution({ group, name: 'request-size' })
-    this.#latency = metrics.distribution({ group, name: 'request-latency' })
+    this.#authenticated = metrics.meter({ group, name: 'successful-authentication' })
+    this.#refused = metrics.meter({ group, name: 'failed-authentication' })
+    this.#all = new RequestCounts(metrics, { group })
     metrics.gauge({ group, name: 'connection-count' }, () => this.#open)
   }
 
   opened(broker: Address): void {
     this.#open++
     this.#created.record()
+    if (this.#options.authenticates) this.#authenticated.record()
     this.#tell(broker, 'opened', null)
   }
 
-  failed(broker: Address, error: Error): void {
+  failed(broker: Address, error: KafkaError): void {
+    // What stays wrong however often one tries is that one side does not trust the other, or that they have no version in common.
+    if (!error.retriable && error.code !== ErrorCode.UNSUPPORTED_VERSION) this.#refused.record()
     this.#tell(broker, 'failed', error)
   }
 
@@ -51,28 +63,43 @@ export class Traffic {
     this.#tell(broker, 'closed', error)
   }
 
-  observer({ host, port }: Address): ConnectionObserver {
+  observer(place: Place): ConnectionObserver {
+    const { host, port } = place.address
     const broker = { host, port }
+    const { metrics, clientId } = this.#options
     return {
       requestSent: (_api, sizeBytes) => {
-        this.#requests.record()
-        this.#outgoingBytes.record(sizeBytes)
-        this.#requestSize.record(sizeBytes)
+        const nowMs = metrics.nowMs()
+        this.#all.sent(sizeBytes, nowMs)
+        this.#of(place).sent(sizeBytes, nowMs)
       },
       requestEnded: ({ api, version, durationMs, answerBytes, error }) => {
         if (error === null) {
-          this.#responses.record()
-          this.#incomingBytes.record(answerBytes)
-          this.#latency.record(durationMs)
+          const nowMs = metrics.nowMs()
+          this.#all.answered(answerBytes, durationMs, nowMs)
+          this.#of(place).answered(answerBytes, durationMs, nowMs)
         }
         if (channels.request.hasSubscribers)
-          channels.request.publish({ clientId: this.#clientId, api: api.name, version, broker, durationMs, error })
+          channels.request.publish({ clientId, api: api.name, version, broker, durationMs, error })
       },
     }
   }
 
+  #of({ address: { id = UNKNOWN_NODE } }: Place): RequestCounts {
+    let counts = this.#byNode.get(id)
+    if (counts === undefined) {
+      const { metrics, group } = this.#options
+      counts = new RequestCounts(metrics, {
+        group: group.replace(/-metrics$/, '-node-metrics'),
+        tags: { 'node-id': `node-${id}` },
+      })
+      this.#byNode.set(id, counts)
+    }
+    return counts
+  }
+
   #tell({ host, port }: Address, event: 'opened' | 'failed' | 'closed', error: Error | null): void {
     if (channels.connection.hasSubscribers)
-      channels.connection.publish({ clientId: this.#clientId, broker: { host, port }, event, error })
+      channels.connection.publish({ clientId: this.#options.clientId, broker: { host, port }, event, error })
   }
 }

@@ -3,11 +3,11 @@
 const SAMPLE_MS = 30_000
 const SAMPLES = 2
 
-/** Sum, count and maximum of what was recorded in the window. Costs two comparisons a record. */
+/** Sum, count, minimum and maximum of what was recorded in the window. Costs three comparisons a record. */
 export class Windowed {
   #presentStartMs: number
-  #present = { sum: 0, count: 0, max: -Infinity }
-  #past = { sum: 0, count: 0, max: -Infinity }
+  #present = emptySample()
+  #past = emptySample()
   /** -1: there is none. */
   #pastStartMs = -1
 
@@ -21,6 +21,7 @@ export class Windowed {
     sample.sum += value
     sample.count++
     if (value > sample.max) sample.max = value
+    if (value < sample.min) sample.min = value
   }
 
   /** Sum per second. The window counts as at least one whole sample long, so that the first records are no peak. */
@@ -47,13 +48,24 @@ export class Windowed {
     return max === -Infinity ? Number.NaN : max
   }
 
+  /** NaN when nothing was recorded. */
+  min(nowMs: number): number {
+    this.#roll(nowMs)
+    const min = Math.min(this.#present.min, this.#past.min)
+    return min === Infinity ? Number.NaN : min
+  }
+
   #roll(nowMs: number): void {
     const age = nowMs - this.#presentStartMs
     if (age < SAMPLE_MS) return
     const isRecent = age < SAMPLE_MS * SAMPLES
-    this.#past = isRecent ? this.#present : { sum: 0, count: 0, max: -Infinity }
+    this.#past = isRecent ? this.#present : emptySample()
     this.#pastStartMs = isRecent ? this.#presentStartMs : -1
-    this.#present = { sum: 0, count: 0, max: -Infinity }
+    this.#present = emptySample()
     this.#presentStartMs = nowMs
   }
+}
+
+function emptySample(): { sum: number; count: number; min: number; max: number } {
+  return { sum: 0, count: 0, min: Infinity, max: -Infinity }
 }

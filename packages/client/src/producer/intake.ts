@@ -9,6 +9,7 @@ import type { Receiver } from './acknowledgement.ts'
 import type { ProducerConfiguration } from './configuration.ts'
 import { MemoryLine } from './memory-line.ts'
 import { partitionChooser, type PartitionChooser } from './partition-chooser.ts'
+import type { ProducerMetrics } from './producer-metrics.ts'
 import { fieldWriter, headerFields, type FieldWriter } from './record-fields.ts'
 import { checkRecordSize } from './record-size.ts'
 import { TopicInterest } from './topic-interest.ts'
@@ -21,6 +22,7 @@ export interface IntakeOptions {
   readonly cluster: Cluster
   readonly configuration: ProducerConfiguration
   readonly accumulator: Accumulator
+  readonly metrics: ProducerMetrics
   /** A record never got into a batch. */
   readonly onRefused: (record: AnyRecord, error: Error) => void
 }
@@ -39,7 +41,7 @@ export class Intake implements Disposable {
   readonly #memoryLine: MemoryLine
   readonly #topicLines: TopicLines
 
-  constructor({ cluster, configuration, accumulator, onRefused }: IntakeOptions) {
+  constructor({ cluster, configuration, accumulator, metrics, onRefused }: IntakeOptions) {
     this.#cluster = cluster
     this.#configuration = configuration
     this.#accumulator = accumulator
@@ -55,6 +57,7 @@ export class Intake implements Disposable {
     this.#waiting = new WaitingSends({
       ...configuration,
       cluster,
+      memoryWait: metrics.memoryWait,
       refuse: (record, receiver, slot, error) => this.#refuse(record, receiver, slot, error),
     })
     this.#memoryLine = new MemoryLine({
@@ -62,12 +65,14 @@ export class Intake implements Disposable {
       clock: cluster.world.clock,
       waiting: this.#waiting,
       place: (send) => this.#placeAll(send, send.at, send.end, send),
+      onExhausted: (recordsCount) => metrics.foundNoMemory(recordsCount),
     })
     this.#topicLines = new TopicLines({
       ...configuration,
       cluster,
       interest: this.#interest,
       waiting: this.#waiting,
+      metadataWait: metrics.metadataWait,
       go: (topic, send) => this.#topicKnown(topic, send),
     })
   }

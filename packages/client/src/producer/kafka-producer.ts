@@ -62,12 +62,14 @@ export class KafkaProducer implements Producer<AnyRecord> {
         bufferTotalBytes: () => bufferMemory,
         bufferAvailableBytes: () => Math.max(0, bufferMemory - accumulator.usedBytes),
         waitingSends: () => this.#intake.waitingCount,
+        requestsInFlight: () => cluster.requestsInFlight,
       },
     })
     this.#intake = new Intake({
       cluster,
       configuration,
       accumulator,
+      metrics: this.#metrics,
       onRefused: (record, error) => this.#refused(record, error),
     })
     const identity = configuration.isIdempotent
@@ -81,6 +83,7 @@ export class KafkaProducer implements Producer<AnyRecord> {
             cluster,
             identity,
             transactionalId,
+            times: this.#metrics.transactions,
             recordsSettled: async () => {
               await this.#intake.drained()
               await accumulator.settled()
@@ -143,7 +146,7 @@ export class KafkaProducer implements Producer<AnyRecord> {
   }
 
   async flush(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    await abortable(this.#flush(), options.signal)
+    await abortable(this.#metrics.flush.of(this.#flush()), options.signal)
   }
 
   async partitionsFor(

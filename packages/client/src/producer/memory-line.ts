@@ -11,6 +11,8 @@ export interface MemoryLineOptions {
   readonly bufferMemory: number
   /** Batches records from `send.at` on; returns the index of the first for which there is no memory, else `send.end`. */
   readonly place: (send: WaitingSend) => number
+  /** So many records have waited in vain. */
+  readonly onExhausted: (recordsCount: number) => void
 }
 
 export class MemoryLine implements Disposable {
@@ -28,14 +30,13 @@ export class MemoryLine implements Disposable {
   }
 
   join(submission: Submission, at: number, end: number, since?: Since): void {
-    this.#options.waiting.join(this.#line, submission, at, end, since)
-    this.#armDeadline()
+    this.#joined(this.#options.waiting.join(this.#line, submission, at, end, since))
   }
 
   /** It has waited for its topic, and waits for memory now. */
   joinFromTopic(send: WaitingSend): void {
     lineUp(this.#line, send)
-    this.#armDeadline()
+    this.#joined(send)
   }
 
   /** Memory has become free. */
@@ -61,22 +62,30 @@ export class MemoryLine implements Disposable {
     this.#deadlineTimer?.cancel()
   }
 
+  #joined(send: WaitingSend): void {
+    send.forMemorySinceMs = this.#options.clock.monotonicMs()
+    this.#armDeadline()
+  }
+
   /** Refuses those at its head whose time is over. */
   #armDeadline(): void {
     const head = this.#line[0]
     if (head === undefined || this.#deadlineTimer !== null) return
-    const { clock, waiting, bufferMemory, maxBlockMs } = this.#options
+    const { clock, waiting, bufferMemory, maxBlockMs, onExhausted } = this.#options
     this.#deadlineTimer = clock.after(Math.max(0, head.deadlineMs - clock.monotonicMs()), () => {
       this.#deadlineTimer = null
       const nowMs = clock.monotonicMs()
-      while (this.#line.length > 0 && this.#line[0]!.deadlineMs <= nowMs)
+      while (this.#line.length > 0 && this.#line[0]!.deadlineMs <= nowMs) {
+        const send = this.#line[0]!
+        onExhausted(send.end - send.at)
         waiting.refuse(
-          this.#line[0]!,
+          send,
           new KafkaError(
             ErrorCode.REQUEST_TIMED_OUT,
             `no memory for the record within ${maxBlockMs} ms (maxBlockMs): ${bufferMemory} bytes (bufferMemory) wait to be acknowledged; the brokers take records more slowly than they come`,
           ),
         )
+      }
       this.#armDeadline()
     })
   }

@@ -119,6 +119,10 @@ export class ProducerBatch implements Sequenced {
     return this.#receivers.count
   }
 
+  get largestRecordBytes(): number {
+    return this.#largestRecordBytes
+  }
+
   /** Of what would be sent: exact once it is packed. */
   get sizeBytes(): number {
     if (this.#bytes !== null) return this.#bytes.length

@@ -2,6 +2,7 @@
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import { backoffMs } from '../cluster/backoff.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import type { WaitTime } from '../observe/metrics.ts'
 import type { TopicInterest } from './topic-interest.ts'
 import type { TopicQueues } from './topic-queues.ts'
 import type { AnyRecord, WaitingSend } from './waiting-send.ts'
@@ -11,6 +12,7 @@ export interface TopicLinesOptions {
   readonly cluster: Cluster
   readonly interest: TopicInterest
   readonly waiting: WaitingSends
+  readonly metadataWait: WaitTime
   readonly maxBlockMs: number
   readonly allowAutoCreateTopics: boolean
   /** What the send waited for is known; it is out of its line, and waits no more unless it is put into another. */
@@ -39,7 +41,7 @@ export class TopicLines {
     for (let attempt = 1; line.length > 0; attempt++) {
       const head = line[0]!
       try {
-        await this.#makeKnown(topic, head, attempt)
+        await this.#options.metadataWait.of(this.#makeKnown(topic, head, attempt))
       } catch (error) {
         this.#cannotKnow(topic, head, error as Error)
       }

@@ -21,6 +21,7 @@ import { CoordinatorRequests } from './coordinator-requests.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import { noProducer, type ProducerIdAndEpoch } from './partition-sequences.ts'
 import { PendingOperation } from './pending-operation.ts'
+import type { ProducerMetrics } from './producer-metrics.ts'
 import type { GroupMetadata } from './producer.ts'
 import type { Identity, SenderTransactions } from './sender-options.ts'
 import { TransactionState, type TransactionPhase } from './transaction-state.ts'
@@ -39,6 +40,7 @@ export interface TransactionManagerOptions {
   readonly transactionalId: string
   readonly transactionTimeoutMs: number
   readonly maxBlockMs: number
+  readonly times: ProducerMetrics['transactions']
   /** Resolves when every record there is now, in a batch or still waiting for one, is settled. */
   readonly recordsSettled: () => Promise<void>
   /** The sender has to look again. */
@@ -150,7 +152,7 @@ export class TransactionManager implements SenderTransactions {
 
   /** Gets an id, and ends what an earlier producer with this transactional id has left open. */
   initialize(): Promise<void> {
-    return this.#pending.run('initTransactions', () => {
+    const initializing = this.#pending.run('initTransactions', () => {
       this.#state.checkNoError('initTransactions')
       this.#state.to('initializing', 'initTransactions')
       return this.#inTurn(async () => {
@@ -159,6 +161,7 @@ export class TransactionManager implements SenderTransactions {
         this.#state.to('ready', 'initTransactions')
       })
     })
+    return this.#options.times.init.of(initializing)
   }
 
   begin(): void {
@@ -179,15 +182,15 @@ export class TransactionManager implements SenderTransactions {
       await this.#commitOffsets(offsets, group, isVersion2)
     })
     sending.catch(ignore)
-    await this.#pending.within(operation, sending)
+    await this.#options.times.sendOffsets.of(this.#pending.within(operation, sending))
   }
 
   commit(): Promise<void> {
-    return this.#complete('commitTransaction', 'committing')
+    return this.#options.times.commit.of(this.#complete('commitTransaction', 'committing'))
   }
 
   abort(): Promise<void> {
-    return this.#complete('abortTransaction', 'aborting')
+    return this.#options.times.abort.of(this.#complete('abortTransaction', 'aborting'))
   }
 
   /** Waits until an operation that somebody gave up waiting for is through, whatever became of it. */
@@ -302,7 +305,7 @@ export class TransactionManager implements SenderTransactions {
   }
 
   async #addGroup(groupId: string): Promise<void> {
-    // It is needed next. Asked for first it makes the broker create the topic of groups, without which ours refuses to add one of them.
+    // It is needed next. Asked for first it makes the broker create the topic of groups, without which a broker may refuse to add one of them.
     await this.#options.cluster.coordinator('group', groupId, this.#closing.signal).catch(ignore)
     await this.#requests.ask({
       request: 'AddOffsetsToTxn',

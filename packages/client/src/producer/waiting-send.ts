@@ -18,6 +18,8 @@ export class WaitingSend {
   at: number
   /** Where they wait. */
   line: WaitingSend[] = []
+  /** On the monotonic clock: since when they wait for memory; NaN: for something else. */
+  forMemorySinceMs = NaN
   /** Called when they wait no more. */
   onLeft: (() => void) | null = null
 

@@ -1,6 +1,7 @@
 /** All sends that are not in a batch yet, whatever they wait for: how many, in which order they came, and how they are refused. */
 import { setMaxListeners } from 'node:events'
 import type { Cluster } from '../cluster/cluster.ts'
+import type { WaitTime } from '../observe/metrics.ts'
 import type { Receiver } from './acknowledgement.ts'
 import { WaitingSend, type AnyRecord } from './waiting-send.ts'
 
@@ -20,6 +21,7 @@ export interface Since {
 export interface WaitingSendsOptions {
   readonly cluster: Cluster
   readonly maxBlockMs: number
+  readonly memoryWait: WaitTime
   readonly refuse: (record: AnyRecord, receiver: Receiver, slot: number, error: Error) => void
 }
 
@@ -51,22 +53,25 @@ export class WaitingSends {
     at: number,
     end: number,
     { deadlineMs, serial } = this.since(),
-  ): void {
+  ): WaitingSend {
     const send = new WaitingSend({ records, at, end, receiver, deadlineMs, serial, signal })
     lineUp(line, send)
     this.#all.add(send)
     this.#hold ??= this.#options.cluster.holdProcess()
-    if (signal === undefined) return
+    if (signal === undefined) return send
     // Many may wait with one signal, which is no leak.
     setMaxListeners(0, signal)
     const onAbort = (): void => this.refuse(send, signal.reason as Error)
     signal.addEventListener('abort', onAbort, { once: true })
     send.onLeft = () => signal.removeEventListener('abort', onAbort)
+    return send
   }
 
   /** It waits no more. Taken out of its line already. */
   left(send: WaitingSend): void {
     this.#all.delete(send)
+    const { cluster, memoryWait } = this.#options
+    if (!Number.isNaN(send.forMemorySinceMs)) memoryWait.add(cluster.world.clock.monotonicMs() - send.forMemorySinceMs)
     if (this.#all.size === 0) {
       this.#hold?.[Symbol.dispose]()
       this.#hold = null

@@ -4,6 +4,7 @@ import type { ClientMetric } from '../observe/metrics.ts'
 import { clientInstanceIdOf, TelemetryPush } from '../observe/telemetry/telemetry-push.ts'
 import { tracedHandler } from '../observe/traced-handler.ts'
 import { HeartMembership } from './membership/heart-membership.ts'
+import { ShareGroupMetrics } from './membership/share-group-metrics.ts'
 import type { shareConsumerOptions } from './options.ts'
 import { AcquiredRecord, type AcquiredBatch } from './records/acquired-record.ts'
 import type {
@@ -38,7 +39,8 @@ class OpenShareConsumer<K, V> implements ShareConsumer<K, V> {
 
   constructor(context: ClientContext<typeof shareConsumerOptions>) {
     this.#context = context
-    const { cluster, settings, heartbeats, metrics } = context
+    const { cluster, settings, heartbeats, metrics, world } = context
+    const groupMetrics = new ShareGroupMetrics(metrics, world.clock)
     const labels = {
       group_id: settings.groupId,
       ...(settings.clientRack === '' ? {} : { client_rack: settings.clientRack }),
@@ -48,7 +50,7 @@ class OpenShareConsumer<K, V> implements ShareConsumer<K, V> {
       cluster,
       settings,
       metrics: new ShareMetrics(metrics),
-      openMembership: (owner) => new HeartMembership({ cluster, settings, owner, heartbeats }),
+      openMembership: (owner) => new HeartMembership({ cluster, settings, owner, heartbeats, metrics: groupMetrics }),
     })
     if (settings.topics !== null) this.#reading.subscribe(settings.topics)
   }

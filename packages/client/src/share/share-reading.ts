@@ -84,15 +84,20 @@ export class ShareReading<K, V> implements RecordReceiver, ShareMembershipOwner 
     const wake = (): void => this.#wake()
     signal?.addEventListener('abort', wake, { once: true })
     let isWaiting = false
-    using _awake = this.#options.cluster.holdProcess()
+    const { cluster, metrics } = this.#options
+    using _awake = cluster.holdProcess()
     try {
       for (;;) {
         if (this.#failure !== null) throw this.#failure
         if (this.#isClosed || signal?.aborted === true) return null
         const batch = this.#ready.take(maxRecords)
-        if (batch !== null) return batch
+        if (batch !== null) {
+          metrics.polls.given(cluster.world.clock.monotonicMs())
+          return batch
+        }
         if (!isWaiting) {
           isWaiting = true
+          metrics.polls.waits()
           this.#membership.waiting()
         }
         this.#demand = maxRecords

@@ -6,6 +6,7 @@ import type { EpochEnd } from '../offsets/epoch-ends.ts'
 import type { ConsumerSettings } from '../options.ts'
 import type { AssignedPartition } from '../positions/assigned-partition.ts'
 import { askedName, type AskedPartition, type BrokerFetches } from './broker-fetches.ts'
+import type { FetchCounts } from './fetch-counts.ts'
 import { FetchedPart } from './fetched-part.ts'
 import { unreadable } from './unreadable.ts'
 
@@ -16,6 +17,7 @@ export interface FetchAnswersOptions<K, V> {
   readonly cluster: Cluster
   readonly settings: ConsumerSettings
   readonly codecs: CodecWorker
+  readonly counts: FetchCounts
   /** Something can be taken that could not before. */
   readonly onRecords: () => void
   /** For whoever reads next, unless reading goes on elsewhere in the partition before that. */
@@ -36,21 +38,32 @@ export class FetchAnswers<K, V> {
 
   /** Whether it brought no records. What nobody has asked, or does not want to know any more, is passed over. */
   read(broker: BrokerFetches<K, V>, answer: FetchAnswer, usesTopicIds: boolean): boolean {
-    const { metadata } = this.#options.cluster
+    const { counts, cluster } = this.#options
+    const { metadata } = cluster
+    let recordsCount = 0
     let isEmpty = true
     const moved: { readonly asked: AskedPartition<K, V>; readonly answer: PartitionAnswer }[] = []
     for (const { topic, topicId, partitions } of answer.responses) {
+      const ofTopic = { name: topic, sizeBytes: 0, recordsCount: 0 }
       for (const partition of partitions) {
         const asked = broker.asked.get(askedName(partition.partitionIndex, usesTopicIds ? topicId : topic))
         if (asked === undefined || !isCurrent(asked)) continue
         if (partition.errorCode === ErrorCode.NONE) {
-          if (this.#received(asked, partition)) isEmpty = false
+          const part = this.#received(asked, partition)
+          if (part === null) continue
+          isEmpty = false
+          ofTopic.name = asked.of.topic
+          ofTopic.sizeBytes += part.sizeBytes
+          ofTopic.recordsCount += part.recordsCount
         } else {
           this.#refused(broker, asked, partition.errorCode)
           if (partition.currentLeader.leaderId >= 0) moved.push({ asked, answer: partition })
         }
       }
+      if (ofTopic.sizeBytes > 0) counts.broughtOf(ofTopic.name, ofTopic)
+      recordsCount += ofTopic.recordsCount
     }
+    if (!isEmpty) counts.brought(recordsCount)
     // KIP-951. Last, as what metadata say now changes the partitions.
     const endpoints = answer.nodeEndpoints.map(({ nodeId, host, port, rack }) => ({ id: nodeId, host, port, rack }))
     for (const { asked, answer: partition } of moved)
@@ -61,8 +74,8 @@ export class FetchAnswers<K, V> {
     return isEmpty
   }
 
-  /** Whether there are records. */
-  #received({ of, fetchOffset }: AskedPartition<K, V>, answer: PartitionAnswer): boolean {
+  /** Null when there are no records. */
+  #received({ of, fetchOffset }: AskedPartition<K, V>, answer: PartitionAnswer): FetchedPart | null {
     const { settings, codecs, cluster, onRecords, onDiverged, onError } = this.#options
     of.failures = 0
     if (answer.highWatermark >= 0n) of.highWatermark = answer.highWatermark
@@ -70,31 +83,30 @@ export class FetchAnswers<K, V> {
     if (answer.logStartOffset >= 0n) of.logStartOffset = answer.logStartOffset
     if (answer.divergingEpoch.endOffset >= 0n) {
       onDiverged(of, { leaderEpoch: answer.divergingEpoch.epoch, endOffset: answer.divergingEpoch.endOffset })
-      return false
+      return null
     }
     if (answer.preferredReadReplica >= 0) {
       of.preferredReplica = answer.preferredReadReplica
       of.preferredUntilMs = cluster.world.clock.monotonicMs() + cluster.settings.metadataMaxAgeMs
     }
-    if (answer.records === null || answer.records.length === 0) return false
+    if (answer.records === null || answer.records.length === 0) return null
     try {
-      of.received(
-        new FetchedPart({
-          bytes: apartFromOthers(answer.records),
-          fetchOffset,
-          isolationLevel: settings.isolationLevel,
-          abortedTransactions: answer.abortedTransactions,
-          checkCrcs: settings.checkCrcs,
-          codecs,
-          onUnpacked: onRecords,
-        }),
-      )
+      const part = new FetchedPart({
+        bytes: apartFromOthers(answer.records),
+        fetchOffset,
+        isolationLevel: settings.isolationLevel,
+        abortedTransactions: answer.abortedTransactions,
+        checkCrcs: settings.checkCrcs,
+        codecs,
+        onUnpacked: onRecords,
+      })
+      of.received(part)
+      return part
     } catch (error) {
       this.#postpone(of)
       onError(unreadable(of, error as Error), of)
-      return false
+      return null
     }
-    return true
   }
 
   #refused(broker: BrokerFetches<K, V>, { of, fetchOffset }: AskedPartition<K, V>, code: number): void {

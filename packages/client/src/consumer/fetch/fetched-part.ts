@@ -4,9 +4,11 @@ import {
   ErrorCode,
   FetchedBatches,
   KafkaError,
+  isControl,
   lastOffset,
   magicOf,
   partitionLeaderEpoch,
+  recordsCount,
   wholeBatchSize,
   type AbortedTransaction,
   type CodecWorker,
@@ -36,6 +38,8 @@ export interface FetchedPartOptions {
  */
 export class FetchedPart {
   readonly sizeBytes: number
+  /** As its batches have it: some may be of aborted transactions, or before the offset that was asked for. */
+  readonly recordsCount: number
   /** Where to fetch next: behind the last whole batch. */
   readonly end: Place
   /** Behind what has been taken. */
@@ -55,7 +59,9 @@ export class FetchedPart {
   constructor(options: FetchedPartOptions) {
     const { bytes, fetchOffset, isolationLevel, abortedTransactions, checkCrcs } = options
     this.sizeBytes = bytes.length
-    this.end = endOf(bytes, fetchOffset)
+    const survey = surveyed(bytes, fetchOffset)
+    this.end = survey.end
+    this.recordsCount = survey.recordsCount
     this.reached = { offset: fetchOffset, leaderEpoch: -1 }
     this.#batches = new FetchedBatches({ bytes, fetchOffset, isolationLevel, abortedTransactions, checkCrcs })
     this.#codecs = options.codecs
@@ -168,9 +174,10 @@ export class FetchedPart {
 }
 
 /** By a walk over the headers, so that the next fetch need not wait until records are taken. */
-function endOf(bytes: Uint8Array, fetchOffset: bigint): Place {
+function surveyed(bytes: Uint8Array, fetchOffset: bigint): { end: Place; recordsCount: number } {
   let offset = fetchOffset
   let leaderEpoch = -1
+  let count = 0
   let at = 0
   for (;;) {
     let sizeBytes = 0
@@ -185,6 +192,9 @@ function endOf(bytes: Uint8Array, fetchOffset: bigint): Place {
     const last = isOld ? baseOffset(bytes, at) : lastOffset(bytes, at)
     if (last >= offset) offset = last + 1n
     leaderEpoch = isOld ? -1 : partitionLeaderEpoch(bytes, at)
+    // Old formats do not tell how many are compressed together.
+    if (isOld) count++
+    else if (!isControl(bytes, at)) count += recordsCount(bytes, at)
     at += sizeBytes
   }
   if (at === 0 && bytes.length > 0)
@@ -192,5 +202,5 @@ function endOf(bytes: Uint8Array, fetchOffset: bigint): Place {
       ErrorCode.MESSAGE_TOO_LARGE,
       `the answer holds ${bytes.length} bytes of a batch at offset ${fetchOffset}, and no whole one`,
     )
-  return { offset, leaderEpoch }
+  return { end: { offset, leaderEpoch }, recordsCount: count }
 }

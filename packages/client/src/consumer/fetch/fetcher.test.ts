@@ -64,7 +64,7 @@ class Scene {
       codecs,
       signal: new AbortController().signal,
       onRecords: () => {},
-      onAnswer: () => {},
+      counts: { answered() {}, brought() {}, broughtOf() {} },
       onError: (error) => void this.errors.push(error),
       onOutOfRange: ({ partition }) => void this.outOfRange.push(partition),
       onDiverged: () => {},

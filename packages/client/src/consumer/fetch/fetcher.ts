@@ -21,7 +21,6 @@ import type { SessionPartition } from './fetch-session.ts'
 export interface FetcherOptions<K, V> extends FetchAnswersOptions<K, V> {
   readonly assignment: Assignment<K, V>
   readonly signal: AbortSignal
-  readonly onAnswer: (sizeBytes: number, latencyMs: number) => void
 }
 
 /** What a request shall ask for: never none. */
@@ -173,8 +172,10 @@ export class Fetcher<K, V> {
       const frame = await connection.exchange(Fetch, request, { version })
       // Records are views of it, and may be kept for good.
       const bytes = frame.keep()
-      this.#options.onAnswer(bytes.length, this.#nowMs() - sentAtMs)
-      const isEmpty = this.#answered(broker, decode(bytes, version), usesTopicIds)
+      const latencyMs = this.#nowMs() - sentAtMs
+      const answer = decode(bytes, version)
+      this.#options.counts.answered({ sizeBytes: bytes.length, latencyMs, throttleTimeMs: answer.throttleTimeMs })
+      const isEmpty = this.#answered(broker, answer, usesTopicIds)
       broker.quietUntilMs = plan.leavesOut && isEmpty ? this.#nowMs() + settings.fetchMaxWaitMs : 0
     } catch (error) {
       broker.session.failed()

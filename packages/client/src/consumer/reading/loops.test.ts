@@ -59,6 +59,7 @@ class Scene {
       onGiven: () => {},
       onTaken: () => {},
       onMoved: () => {},
+      onIdle: () => {},
     })
     const listen = async (): Promise<void> => {
       assert.equal(this.inHand.length, 0, 'the listener is called while a record is in hand')
@@ -85,6 +86,7 @@ class Scene {
       listener: () => ({ onAssigned: listen, onRevoked: listen }),
       add: (partitions) => this.#add(partitions),
       onReadable: () => this.source.wake(),
+      onListened: () => {},
       onTrouble: (error) => assert.fail(error),
       onFailure: (error) => assert.fail(error),
     })

@@ -24,6 +24,8 @@ export interface PartitionSourceOptions<K, V> {
   /** Somebody asks for records. @throws Error when nothing is subscribed to or assigned. */
   readonly onAsked: () => void
   readonly polled: () => void
+  /** The application has nothing in hand, and waits for records. */
+  readonly onIdle: () => void
   readonly onGiven: (records: FetchedRecords<K, V>) => void
   /** There is room for more. */
   readonly onTaken: (partition: AssignedPartition<K, V>) => void
@@ -178,6 +180,10 @@ export class PartitionSource<K, V> implements RecordSource<K, V> {
 
   polled(): void {
     this.#options.polled()
+  }
+
+  idle(): void {
+    this.#options.onIdle()
   }
 
   /** Nothing is given out until `work` has settled. One after the other. */

@@ -168,6 +168,7 @@ export class Executor<K, V> implements RecordReader {
         if (!this.#advance(work, endMs)) this.#yield()
       }
       if (this.#ranBefore.size === 0) source.polled()
+      if (this.#running.size === 0 && !this.#isYielding) source.idle()
     } catch (error) {
       this.#fail(error)
     } finally {

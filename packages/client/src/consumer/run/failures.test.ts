@@ -177,6 +177,7 @@ class World {
       handled: (position) => void (isDead() || this.source.handled(position)),
       rewind: (position) => void (isDead() || this.source.rewind(position)),
       polled: () => {},
+      idle: () => {},
     }
     const executor = new Executor<string, string>({
       source: mortal,

@@ -42,7 +42,7 @@ export async function exchangeFetch(link: BrokerLink, wanted: WantedPartitions):
       return false
     }
     const { mayGoOn, ...got } = await partitionsAnswered(link, answer, sent)
-    metrics.fetched({ ...got, latencyMs })
+    metrics.fetched({ ...got, latencyMs, throttleTimeMs: answer.throttleTimeMs })
     return mayGoOn
   } catch (error) {
     requestUnanswered(link, error, sent)

@@ -6,6 +6,7 @@ import type { Heart, HeartbeatHost, HeartEvent, ShareVitals } from '../../groups
 import { Liveness } from '../../groups/liveness.ts'
 import { newMemberId } from '../../groups/new-member-id.ts'
 import type { ShareConsumerSettings } from '../options.ts'
+import type { ShareGroupMetrics } from './share-group-metrics.ts'
 import type { ShareMembership, ShareMembershipOwner } from './share-membership.ts'
 
 const JOINING = 0
@@ -15,6 +16,7 @@ export interface HeartMembershipOptions {
   readonly settings: ShareConsumerSettings
   readonly owner: ShareMembershipOwner
   readonly heartbeats: HeartbeatHost
+  readonly metrics: ShareGroupMetrics
 }
 
 export class HeartMembership implements ShareMembership {
@@ -78,16 +80,20 @@ export class HeartMembership implements ShareMembership {
   }
 
   #heard(event: HeartEvent): void {
-    const { owner, settings } = this.#options
+    const { owner, settings, metrics } = this.#options
     switch (event.kind) {
+      case 'answered':
+        metrics.beaten(event.latencyMs)
+        break
       case 'epoch':
         this.#epoch = event.memberEpoch
-        if (event.assignment !== null)
-          owner.assigned(
-            event.assignment.flatMap(({ topicId, partitions }) =>
-              partitions.map((partition) => ({ topicId, partition })),
-            ),
-          )
+        if (event.assignment === null) break
+        metrics.rebalanced()
+        owner.assigned(
+          event.assignment.flatMap(({ topicId, partitions }) =>
+            partitions.map((partition) => ({ topicId, partition })),
+          ),
+        )
         break
       case 'troubled':
         owner.troubled(new KafkaError(event.code, event.message))

@@ -198,6 +198,8 @@ export class MemorySource implements RecordSource<string, string> {
     this.signsOfLife++
   }
 
+  idle(): void {}
+
   #log({ topic, partition }: TopicPartition): Log {
     const key = keyOf({ topic, partition })
     let log = this.#logs.get(key)
