@@ -13,15 +13,15 @@ import { producerConfiguration, type ProducerConfiguration } from './configurati
 import { Intake } from './intake.ts'
 import { Interceptors, TracedReceiver, type TraceOptions } from './interception.ts'
 import type { producerOptions } from './options.ts'
-import { OpenTransaction } from './open-transaction.ts'
+import { OpenTransaction } from './transactions/open-transaction.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import type { ProducerBatch } from './producer-batch.ts'
 import { ProducerIdentity } from './producer-identity.ts'
 import { ProducerMetrics } from './producer-metrics.ts'
 import type { GroupMetadata, PartitionDescription, Producer, SendOptions, Transaction } from './producer.ts'
 import { Sender } from './sender.ts'
-import { TransactionManager } from './transaction-manager.ts'
-import { Turns } from './turns.ts'
+import { TransactionManager } from './transactions/transaction-manager.ts'
+import { Turns } from './transactions/turns.ts'
 import type { AnyRecord } from './waiting-send.ts'
 
 export class KafkaProducer implements Producer<AnyRecord> {
@@ -208,8 +208,7 @@ export class KafkaProducer implements Producer<AnyRecord> {
     offsets: readonly TopicPartitionOffset[],
     group: GroupMetadata | string,
   ): Promise<void> {
-    const transactions = this.#transactional('sendOffsetsToTransaction')
-    await transactions.sendOffsets(offsets, groupMetadata(group))
+    await this.#transactional('sendOffsetsToTransaction').sendOffsets(offsets, group)
   }
 
   async commitTransaction(): Promise<void> {
@@ -385,15 +384,6 @@ export class KafkaProducer implements Producer<AnyRecord> {
   #checkOpen(): void {
     if (this.#closing !== null) throw closedError()
   }
-}
-
-function groupMetadata(group: GroupMetadata | string): GroupMetadata {
-  if (typeof group === 'string') return { groupId: group, generationId: -1, memberId: '', groupInstanceId: null }
-  if (group.generationId > 0 && group.memberId === '')
-    throw new TypeError(
-      `the metadata of group ${group.groupId} have a generation (${group.generationId}) but no member id`,
-    )
-  return group
 }
 
 function closedError(): KafkaError {

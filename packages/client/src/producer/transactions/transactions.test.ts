@@ -3,9 +3,9 @@ import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { TestBroker, type TestBrokerOptions } from '@millrace/broker/testing'
 import { ErrorCode, FindCoordinator, KafkaError, ListOffsets, OffsetFetch, UpdateFeatures } from '@millrace/protocol'
-import { Kafka } from '../kafka.ts'
-import { channels, type ConnectionMessage, type RequestMessage } from '../observe/channels.ts'
-import { committedValues } from './testing/committed-values.ts'
+import { Kafka } from '../../kafka.ts'
+import { channels, type ConnectionMessage, type RequestMessage } from '../../observe/channels.ts'
+import { committedValues } from '../testing/committed-values.ts'
 
 const protocols = [
   ['transaction.version 2', {}],

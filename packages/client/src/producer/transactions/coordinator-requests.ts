@@ -1,8 +1,8 @@
 /** Requests to coordinators that are repeated until they are answered for good, and what the answers mean for the transaction. */
 import { ErrorCode, errorName, KafkaError, type Api, type Response } from '@millrace/protocol'
-import { backoffMs } from '../cluster/backoff.ts'
-import type { Cluster, RequestOf } from '../cluster/cluster.ts'
-import type { CoordinatorKind } from '../cluster/destination.ts'
+import { backoffMs } from '../../cluster/backoff.ts'
+import type { Cluster, RequestOf } from '../../cluster/cluster.ts'
+import type { CoordinatorKind } from '../../cluster/destination.ts'
 import { verdictOn, type TransactionalRequest, type Verdict } from './transaction-verdict.ts'
 
 /** The first partition of a transaction often comes before the end of the last one is through: worth asking soon. */

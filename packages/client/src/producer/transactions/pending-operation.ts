@@ -3,7 +3,7 @@
  * maxBlockMs; after that it goes on, and calling it again waits on, while other operations are refused. Source: Kafka's TransactionManager.
  */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
-import type { Cluster } from '../cluster/cluster.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
 
 interface Pending {
   readonly operation: string

@@ -1,8 +1,8 @@
 /** The transaction that `work` of `producer.transaction(work)` is given. */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
-import type { RecordMetadata, TopicPartitionOffset } from '../record.ts'
-import type { GroupMetadata, Producer, Transaction } from './producer.ts'
-import type { AnyRecord } from './waiting-send.ts'
+import type { RecordMetadata, TopicPartitionOffset } from '../../record.ts'
+import type { GroupMetadata, Producer, Transaction } from '../producer.ts'
+import type { AnyRecord } from '../waiting-send.ts'
 
 export class OpenTransaction implements Transaction<AnyRecord> {
   readonly #producer: Producer<AnyRecord>

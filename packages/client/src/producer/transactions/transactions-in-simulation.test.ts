@@ -7,11 +7,11 @@ import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { SimulatedBroker } from '@millrace/broker/testing'
 import { ErrorCode, Fetch, KafkaError } from '@millrace/protocol'
-import { Kafka } from '../kafka.ts'
-import type { Producer } from './producer.ts'
-import type { ProducerRecord } from '../record.ts'
-import type { Unserialized } from './open-producer.ts'
-import { committedIn } from './testing/committed-values.ts'
+import { Kafka } from '../../kafka.ts'
+import type { Producer } from '../producer.ts'
+import type { ProducerRecord } from '../../record.ts'
+import type { Unserialized } from '../open-producer.ts'
+import { committedIn } from '../testing/committed-values.ts'
 
 const PARTITIONS = 2
 
