@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { nodeRuntime } from '@millrace/runtime'
+import { nodeRuntime, silentLogger } from '@millrace/runtime'
 import { Accumulator } from './accumulator.ts'
 import { ForgottenSend } from './acknowledgement.ts'
 
@@ -22,7 +22,7 @@ function accumulator(): Accumulator {
 /** Fills a batch, and gives its bytes as they are sent for the `attempts`th time. */
 function sent(records: Accumulator, attempts: number) {
   const queue = records.topic('t').queue(0)
-  const receiver = new ForgottenSend(() => {})
+  const receiver = new ForgottenSend({ onError: null, logger: silentLogger })
   for (let count = 0; count < 2; count++) records.append(queue, 5, null, value, undefined, receiver, 0)
   const batch = records.take(queue)
   const bytes = batch.finish(false)

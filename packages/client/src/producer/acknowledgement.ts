@@ -2,6 +2,7 @@
  * Who is to be told what became of records. A record in a batch is known by its receiver and a slot of it, a number: so `sendAll` costs one
  * receiver for all its records, and no record has a closure of its own.
  */
+import type { Logger } from '@millrace/runtime'
 import type { RecordMetadata } from '../record.ts'
 
 export interface Receiver {
@@ -72,18 +73,28 @@ export class ArraySend implements Receiver {
   }
 }
 
-/** Of `sendAndForget`. */
+/** Of `sendAndForget`: failures are for the application's `onError`, else for the log. */
 export class ForgottenSend implements Receiver {
   readonly wantsMetadata = false
-  readonly #onError: (error: Error) => void
+  readonly #onError: ((error: Error) => void) | null
+  readonly #logger: Logger
 
-  constructor(onError: (error: Error) => void) {
+  constructor({ onError, logger }: { readonly onError: ((error: Error) => void) | null; readonly logger: Logger }) {
     this.#onError = onError
+    this.#logger = logger
   }
 
   delivered(): void {}
 
   failed(_slot: number, error: Error): void {
-    this.#onError(error)
+    if (this.#onError === null) {
+      this.#logger.warn('a record could not be sent', { error })
+      return
+    }
+    try {
+      this.#onError(error)
+    } catch (failure) {
+      this.#logger.error('onError of a producer has failed itself', { error: failure })
+    }
   }
 }

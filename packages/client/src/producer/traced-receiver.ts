@@ -1,71 +1,36 @@
-/** Interceptors and tracing: what else sees records on their way out and what became of them. */
+/** Tells a tracing system of records on their way out and of what became of them, and then their receiver. */
 import type { Logger } from '@millrace/runtime'
 import type { SendEnded, Tracing } from '../observe/tracing.ts'
-import type { ProducerRecord, RecordMetadata } from '../record.ts'
+import type { RecordMetadata } from '../record.ts'
 import type { Receiver } from './acknowledgement.ts'
-import type { ProducerInterceptor } from './interceptor.ts'
 import { headerFields } from './record-fields.ts'
 import type { AnyRecord } from './waiting-send.ts'
 
-/** Calls all interceptors, each with what the one before made of the record. */
-export class Interceptors {
-  readonly #interceptors: readonly ProducerInterceptor[]
-  readonly #logger: Logger
-
-  constructor(interceptors: readonly ProducerInterceptor[], logger: Logger) {
-    this.#interceptors = interceptors
-    this.#logger = logger
-  }
-
-  get isEmpty(): boolean {
-    return this.#interceptors.length === 0
-  }
-
-  sending(record: AnyRecord): AnyRecord {
-    let present = record
-    for (const interceptor of this.#interceptors) {
-      try {
-        if (interceptor.onSend !== undefined)
-          present = interceptor.onSend(present as ProducerRecord<unknown, unknown>) as AnyRecord
-      } catch (error) {
-        this.#logger.warn('an interceptor has failed on sending a record', { error })
-      }
-    }
-    return present
-  }
-
-  settled(metadata: RecordMetadata, error: Error | null): void {
-    for (const interceptor of this.#interceptors) {
-      try {
-        interceptor.onAcknowledgement?.(metadata, error)
-      } catch (failure) {
-        this.#logger.warn('an interceptor has failed on an acknowledgement', { error: failure })
-      }
-    }
-  }
-}
-
 export interface TraceOptions {
   readonly tracing: Tracing
-  readonly topic: string
+  /** Of records that name none. */
+  readonly topic: string | null
   readonly logger: Logger
 }
 
-/** Tells a tracing system, then the receiver. */
 export class TracedReceiver implements Receiver {
   readonly wantsMetadata = true
   readonly #inner: Receiver
+  readonly #options: TraceOptions
   /** By slot. */
   readonly #ended = new Map<number, SendEnded>()
 
-  constructor(inner: Receiver) {
+  constructor(inner: Receiver, options: TraceOptions) {
     this.#inner = inner
+    this.#options = options
   }
 
   /** The record to be sent instead, which carries its trace. Tracing that throws is logged and passed over. */
-  trace(slot: number, record: AnyRecord, { tracing, topic, logger }: TraceOptions): AnyRecord {
+  trace(slot: number, record: AnyRecord): AnyRecord {
+    const { tracing, logger } = this.#options
     try {
       const added: [string, string][] = []
+      const topic = record.topic ?? this.#options.topic ?? ''
       const { partition } = record
       const subject = partition === undefined ? { topic } : { topic, partition }
       this.#ended.set(
