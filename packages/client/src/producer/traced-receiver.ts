@@ -48,12 +48,21 @@ export class TracedReceiver implements Receiver {
   }
 
   delivered(slot: number, metadata: RecordMetadata): void {
-    this.#ended.get(slot)?.(metadata, null)
+    this.#end(slot, metadata, null)
     this.#inner.delivered(slot, metadata)
   }
 
   failed(slot: number, error: Error): void {
-    this.#ended.get(slot)?.(null, error)
+    this.#end(slot, null, error)
     this.#inner.failed(slot, error)
+  }
+
+  /** What is thrown here must not keep the other records of a batch from being told. */
+  #end(slot: number, metadata: RecordMetadata | null, error: Error | null): void {
+    try {
+      this.#ended.get(slot)?.(metadata, error)
+    } catch (failure) {
+      this.#options.logger.warn('tracing has failed on what became of a record', { error: failure })
+    }
   }
 }
