@@ -1,4 +1,4 @@
-/** Calls interceptors in order, each with what the one before made of the record; one that throws is passed over. */
+/** Calls interceptors in order, each with what the one before made of the record; one that throws, or returns nothing, is passed over. */
 import type { Logger } from '@millrace/runtime'
 import type { ProducerRecord, RecordMetadata } from '../record.ts'
 import type { ProducerInterceptor } from './interceptor.ts'
@@ -22,8 +22,8 @@ export class Interceptors {
     let present = record
     for (const interceptor of this.#interceptors) {
       try {
-        if (interceptor.onSend !== undefined)
-          present = interceptor.onSend(present as ProducerRecord<unknown, unknown>) as AnyRecord
+        const given = interceptor.onSend?.(present as ProducerRecord<unknown, unknown>) as AnyRecord | undefined
+        present = given ?? present
       } catch (error) {
         this.#logger.warn('an interceptor has failed on sending a record', { error })
       }

@@ -166,8 +166,10 @@ export class ProducerCore {
     this.metrics.refused()
     this.transactions?.manager.batchFailed(error)
     if (this.#interceptors.isEmpty) return
-    const topic = record.topic ?? this.configuration.topic ?? ''
-    const { partition = -1, timestamp = -1 } = record
+    // What an application sends may be no record at all.
+    const given: Partial<AnyRecord> = record ?? {}
+    const topic = given.topic ?? this.configuration.topic ?? ''
+    const { partition = -1, timestamp = -1 } = given
     this.#interceptors.settled({ topic, partition, offset: -1n, timestamp }, error)
   }
 }
