@@ -195,7 +195,7 @@ export class TransactionManager implements SenderTransactions {
   }
 
   async #end(operation: string, outcome: 'commit' | 'abort'): Promise<void> {
-    const { cluster, recordsSettled, wake } = this.#options
+    const { cluster, identity, recordsSettled, wake } = this.#options
     wake()
     await recordsSettled()
     await this.#inTurn(async () => {
@@ -203,7 +203,8 @@ export class TransactionManager implements SenderTransactions {
       if (!this.#partitions.isEmpty || !this.#offsets.isEmpty) await this.#identity.endTransaction(outcome)
       this.#partitions.clear()
       this.#offsets.clear()
-      if (this.#protocol.transactionEnded(cluster.features)) {
+      // It has no id when the coordinator gave it an abortable error instead.
+      if (this.#protocol.transactionEnded(cluster.features) || !identity.hasId) {
         this.#state.to('initializing', operation)
         await this.#identity.renew()
       }
