@@ -32,9 +32,13 @@ export function copyDeclarations({ name, dependsOn }, target) {
   return relative(target, placeOf(entry)).replaceAll('\\', '/')
 }
 
-/** null for what is not ours. */
+/**
+ * null for what is not ours.
+ * @throws Error for a product that is no dependency: the compiler takes any export of a type to name it, also one that only tests import.
+ */
 function declarationOf(specifier, importer) {
   if (specifier.startsWith('.')) return resolve(dirname(importer), specifier.replace(/\.[jt]s$/, '.d.ts'))
+  if (specifier === 'millrace') throw new Error(`${importer} declares something by ${specifier}`)
   const [scope, name, ...rest] = specifier.split('/')
   const owner = ours.get(`${scope}/${name}`)
   if (owner === undefined) return null

@@ -15,10 +15,15 @@ import {
   required,
   shaped,
   text,
+  type Option,
   type OptionsInput,
   type Settings,
 } from './option.ts'
 import { isSaslOptions, type TlsOptions } from './security-options.ts'
+
+/** Interfaces, so that the declarations of each client's options name them. Of the types themselves the compiler finds some package that exports them. */
+export interface TracingOption extends Option<Tracing | null> {}
+export interface LoggerOption extends Option<Logger> {}
 
 /** Of the connections and requests of a client; may be given to `new Kafka` and, for one client alone, to `producer()` and the others. */
 export const clientOptions = {
@@ -48,13 +53,19 @@ export const clientOptions = {
   /** Push client metrics to brokers that ask for them (KIP-714). */
   enableMetricsPush: optional(flag, true),
   /** Spans of what is sent and handled: see `openTelemetry`. */
-  tracing: optional(nullable(shaped<Tracing>('what openTelemetry() returns', isObject)), null),
+  tracing: tracing(),
   /** Gets the client's log lines. Default: nobody. */
-  logger: optional(
-    shaped<Logger>('a logger with debug, info, warn, error and child', (value) => isObject(value) && 'child' in value),
-    silentLogger,
-  ),
+  logger: logger(),
 } as const
+
+function tracing(): TracingOption {
+  return optional(nullable(shaped<Tracing>('what openTelemetry() returns', isObject)), null)
+}
+
+function logger(): LoggerOption {
+  const isLogger = (value: unknown): boolean => isObject(value) && 'child' in value
+  return optional(shaped<Logger>('a logger with debug, info, warn, error and child', isLogger), silentLogger)
+}
 
 export const kafkaOptions = {
   /** Where to find the cluster first: `host:port`, several for safety. A text may hold several, separated by commas. */
