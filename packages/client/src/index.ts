@@ -85,6 +85,7 @@ export type {
   CommitMessage,
   ConnectionMessage,
   ConsumedBatchMessage,
+  HeartbeatMessage,
   ProducedBatchMessage,
   RebalanceMessage,
   RequestMessage,

@@ -329,12 +329,14 @@ export class BrokerConnection implements AsyncDisposable {
     request.reject(error)
   }
 
-  #ended({ api, version, deadlineMs, timeoutMs }: PendingRequest, answerBytes: number, error: Error | null): void {
+  #ended(request: PendingRequest, answerBytes: number, error: Error | null): void {
     const { observer, clock } = this.#options
     if (observer === null) return
+    const { api, version, correlationId, deadlineMs, timeoutMs } = request
     observer.requestEnded({
       api,
       version,
+      correlationId,
       durationMs: clock.monotonicMs() - (deadlineMs - timeoutMs),
       answerBytes,
       error,

@@ -10,6 +10,7 @@ export interface ConnectionObserver {
 export interface EndedRequest {
   readonly api: Api
   readonly version: number
+  readonly correlationId: number
   readonly durationMs: number
   /** Of the answer, 0 without one. */
   readonly answerBytes: number

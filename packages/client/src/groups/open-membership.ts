@@ -4,6 +4,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { abortable } from '../cluster/connections.ts'
 import type { Membership, MembershipOwner } from '../consumer/membership.ts'
 import type { ConsumerSettings } from '../consumer/options.ts'
+import { channels } from '../observe/channels.ts'
 import { Metrics } from '../observe/metrics.ts'
 import type { GroupMetadata } from '../producer/producer.ts'
 import type { TopicPartition } from '../record.ts'
@@ -177,12 +178,19 @@ class GroupMembership implements Membership {
   }
 
   #heard(event: HeartEvent): void {
-    if (event.kind === 'answered') this.#metrics.beaten(event.latencyMs)
+    if (event.kind === 'answered') this.#beaten(event.latencyMs)
     if (event.kind === 'poll-exceeded') {
       const { owner, settings } = this.#options
       owner.troubled(this.#liveness.exceeded(event, settings.maxPollIntervalMs))
     }
     this.#member?.heartEvent(event)
+  }
+
+  #beaten(latencyMs: number): void {
+    this.#metrics.beaten(latencyMs)
+    if (!channels.heartbeat.hasSubscribers) return
+    const { groupId, memberId } = this.metadata
+    channels.heartbeat.publish({ clientId: this.#options.cluster.settings.clientId, groupId, memberId, latencyMs })
   }
 
   #ended(error: Error): void {

@@ -6,9 +6,15 @@ import type { TopicPartition } from '../record.ts'
 export interface RequestMessage {
   readonly clientId: string | null
   readonly api: string
+  /** Kafka's number of the API. */
+  readonly apiKey: number
   readonly version: number
+  /** Numbers the requests of a connection. */
+  readonly correlationId: number
   readonly broker: { readonly host: string; readonly port: number }
   readonly durationMs: number
+  /** Of the answer, 0 without one. */
+  readonly answerBytes: number
   readonly error: Error | null
 }
 
@@ -55,6 +61,14 @@ export interface RebalanceMessage {
   readonly partitions: readonly TopicPartition[]
 }
 
+/** `millrace:consumer:heartbeat`: the coordinator has answered a heartbeat. */
+export interface HeartbeatMessage {
+  readonly clientId: string | null
+  readonly groupId: string
+  readonly memberId: string
+  readonly latencyMs: number
+}
+
 export const channels = {
   request: typed<RequestMessage>('millrace:client:request'),
   connection: typed<ConnectionMessage>('millrace:client:connection'),
@@ -62,6 +76,7 @@ export const channels = {
   consumedBatch: typed<ConsumedBatchMessage>('millrace:consumer:batch'),
   commit: typed<CommitMessage>('millrace:consumer:commit'),
   rebalance: typed<RebalanceMessage>('millrace:consumer:rebalance'),
+  heartbeat: typed<HeartbeatMessage>('millrace:consumer:heartbeat'),
 } as const
 
 function typed<Message>(name: string): Channel<Message, Message> {

@@ -49,7 +49,7 @@ test('a trace goes with the record from send to the handler, of groups and of sh
   ])
 })
 
-test('the channels tell of connections, requests, batches, commits and rebalances, and metrics count them', async (context) => {
+test('the channels tell of connections, requests, batches, commits, rebalances and heartbeats, and metrics count them', async (context) => {
   const kafka = await kafkaFor(context)
   const seen = new Map<string, unknown[]>()
   const names = [
@@ -59,8 +59,11 @@ test('the channels tell of connections, requests, batches, commits and rebalance
     'millrace:consumer:batch',
     'millrace:consumer:commit',
     'millrace:consumer:rebalance',
+    'millrace:consumer:heartbeat',
   ]
+  const beaten = Promise.withResolvers<void>()
   const listen = (message: unknown, name: string | symbol): void => {
+    if (name === 'millrace:consumer:heartbeat') beaten.resolve()
     seen.set(String(name), [...(seen.get(String(name)) ?? []), message])
   }
   for (const name of names) subscribe(name, listen)
@@ -71,6 +74,7 @@ test('the channels tell of connections, requests, batches, commits and rebalance
   await using consumer = kafka.consumer({ groupId: 'g', topics: ['t'], offsetReset: 'earliest' })
   for await (const record of consumer) if (record.offset === 1n) break
   await consumer.commit()
+  await beaten.promise
   const metricsOf = (client: { metrics(): readonly { group: string; name: string; value: number }[] }) =>
     Object.fromEntries(client.metrics().map(({ group, name, value }) => [`${group} ${name}`, value]))
   const produced = metricsOf(producer)
@@ -84,6 +88,10 @@ test('the channels tell of connections, requests, batches, commits and rebalance
     (seen.get('millrace:consumer:rebalance') as { event: string }[]).map(({ event }) => event),
     ['assigned', 'revoked'],
   )
+  const { groupId, latencyMs } = seen.get('millrace:consumer:heartbeat')![0] as { groupId: string; latencyMs: number }
+  assert.deepEqual([groupId, latencyMs >= 0], ['g', true])
+  const request = seen.get('millrace:client:request')![0] as { api: string; apiKey: number; answerBytes: number }
+  assert.deepEqual([request.api, request.apiKey, request.answerBytes > 0], ['ApiVersions', 18, true])
   assert.equal(produced['producer-metrics record-send-total'], 2)
   assert.ok(produced['producer-metrics request-total']! >= 3)
   assert.ok(produced['producer-metrics connection-count']! >= 1)

@@ -8,7 +8,7 @@ import { Traffic, type Place } from './traffic.ts'
 test('requests are counted for the client, and for each broker as soon as its number is known', () => {
   const metrics = new Metrics(new SimulatedClock(new SimulatedTime()), { 'client-id': 'c' })
   const traffic = new Traffic({ metrics, group: 'producer-metrics', clientId: 'c', authenticates: true })
-  const answered = { api: Produce, version: 9, durationMs: 7, answerBytes: 50, error: null }
+  const answered = { api: Produce, version: 9, correlationId: 1, durationMs: 7, answerBytes: 50, error: null }
   const place: { address: Place['address'] } = { address: { host: 'a', port: 1 } }
   const one = traffic.observer(place)
   one.requestSent(Produce, 100)

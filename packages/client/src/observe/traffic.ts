@@ -73,14 +73,24 @@ export class Traffic {
         this.#all.sent(sizeBytes, nowMs)
         this.#of(place).sent(sizeBytes, nowMs)
       },
-      requestEnded: ({ api, version, durationMs, answerBytes, error }) => {
+      requestEnded: ({ api, version, correlationId, durationMs, answerBytes, error }) => {
         if (error === null) {
           const nowMs = metrics.nowMs()
           this.#all.answered(answerBytes, durationMs, nowMs)
           this.#of(place).answered(answerBytes, durationMs, nowMs)
         }
-        if (channels.request.hasSubscribers)
-          channels.request.publish({ clientId, api: api.name, version, broker, durationMs, error })
+        if (!channels.request.hasSubscribers) return
+        channels.request.publish({
+          clientId,
+          api: api.name,
+          apiKey: api.key,
+          version,
+          correlationId,
+          broker,
+          durationMs,
+          answerBytes,
+          error,
+        })
       },
     }
   }
