@@ -62,7 +62,7 @@ export function configAdmin(admin: () => ClientAdmin): ConfigAdmin {
       return {
         resources: resources.map(({ type, name, configNames }, index) => ({
           configEntries: Object.values(described[index]!.configs)
-            .filter((entry) => configNames === undefined || configNames.includes(entry.name))
+            .filter(({ name: entry }) => !configNames || configNames.length === 0 || configNames.includes(entry))
             .map(entryFrom),
           errorCode: 0,
           errorMessage: '',

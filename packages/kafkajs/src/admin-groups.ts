@@ -8,6 +8,7 @@ import {
   type KafkaJSProtocolError,
 } from './errors.ts'
 import { failuresOf } from './partial-failures.ts'
+import { seekTargetOf } from './places.ts'
 import { translated } from './translate-error.ts'
 
 export interface MemberDescription {
@@ -21,7 +22,8 @@ export interface MemberDescription {
 export type ConsumerGroupState = 'Unknown' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead' | 'Empty'
 
 export interface GroupDescription {
-  errorCode: number
+  /** 0. KafkaJS's types say nothing of it. */
+  errorCode?: number
   groupId: string
   members: MemberDescription[]
   protocol: string
@@ -65,12 +67,19 @@ export function groupAdmin(admin: () => ClientAdmin, topics: TopicAdmin): GroupA
     checkGroup(groupId)
     checkNames([topic])
     if (!Array.isArray(partitions) || partitions.length === 0) throw new KafkaJSNonRetriableError('Invalid partitions')
-    await translated(
-      admin().alterGroupOffsets(
-        groupId,
-        partitions.map(({ partition, offset }) => ({ topic, partition, offset: BigInt(offset) })),
-      ),
-    )
+    const { state } = await describeGroup(admin(), groupId)
+    if (state !== 'Empty' && state !== 'Dead')
+      throw new KafkaJSNonRetriableError(`The consumer group must have no running instances, current state: ${state}`)
+    const targets = partitions.map(({ partition, offset }) => seekTargetOf({ topic, partition, offset }))
+    const ends = targets.some((target) => typeof target !== 'bigint') ? await topics.fetchTopicOffsets(topic) : []
+    const offsets = partitions.map(({ partition }, index) => {
+      const target = targets[index]!
+      if (typeof target === 'bigint') return { topic, partition, offset: target }
+      const end = ends.find((one) => one.partition === partition)
+      if (end === undefined) throw new KafkaJSNonRetriableError(`${topic} has no partition ${partition}`)
+      return { topic, partition, offset: BigInt(target === 'end' ? end.high : end.low) }
+    })
+    await translated(admin().alterGroupOffsets(groupId, offsets))
   }
 
   return {

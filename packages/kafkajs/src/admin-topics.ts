@@ -106,33 +106,27 @@ export function topicAdmin(admin: () => ClientAdmin): TopicAdmin {
     listTopics: async () => (await translated(admin().listTopics({ includeInternal: true }))).map(({ name }) => name),
 
     async createTopics({ topics, validateOnly = false, timeout = DEFAULT_TIMEOUT_MS }) {
-      checkNames(topics.map(({ topic }) => topic))
-      if (new Set(topics.map(({ topic }) => topic)).size < topics.length)
-        throw new KafkaJSNonRetriableError('Invalid topics array, it cannot have multiple entries for the same topic')
+      checkList(topics, 'topics')
+      for (const { topic, configEntries } of topics) checkEntries(topic, configEntries)
       const failures = await failuresOf(
         admin().createTopics(
-          topics.map(
-            ({ topic, numPartitions = -1, replicationFactor = -1, replicaAssignment = [], configEntries = [] }) => ({
-              name: topic,
-              ...(replicaAssignment.length > 0
-                ? { replicaAssignments: inOrder(replicaAssignment) }
-                : {
-                    ...(numPartitions > 0 ? { numPartitions } : {}),
-                    ...(replicationFactor > 0 ? { replicationFactor } : {}),
-                  }),
-              configs: Object.fromEntries(configEntries.map(({ name, value }) => [name, value])),
-            }),
-          ),
+          topics.map(({ topic, numPartitions = -1, replicationFactor = -1, replicaAssignment, configEntries }) => ({
+            name: topic,
+            ...(replicaAssignment !== undefined && replicaAssignment.length > 0
+              ? { replicaAssignments: inOrder(replicaAssignment) }
+              : {
+                  ...(numPartitions > 0 ? { numPartitions } : {}),
+                  ...(replicationFactor > 0 ? { replicationFactor } : {}),
+                }),
+            configs: Object.fromEntries((configEntries ?? []).map(({ name, value }) => [name, value])),
+          })),
           { validateOnly, timeoutMs: timeout },
         ),
       )
       if (failures.size === 0) return true
-      const others = [...failures].filter(([, error]) => (error as { type?: string }).type !== 'TOPIC_ALREADY_EXISTS')
-      if (others.length === 0) return false
-      throw new KafkaJSAggregateError(
-        'Topic creation errors',
-        others.map(([index, error]) => new KafkaJSCreateTopicError(error, topics[index]!.topic)),
-      )
+      const errors = [...failures].map(([index, error]) => new KafkaJSCreateTopicError(error, topics[index]!.topic))
+      if (errors.every(({ type }) => type === 'TOPIC_ALREADY_EXISTS')) return false
+      throw new KafkaJSAggregateError('Topic creation errors', errors)
     },
 
     async deleteTopics({ topics, timeout = DEFAULT_TIMEOUT_MS }) {
@@ -142,9 +136,8 @@ export function topicAdmin(admin: () => ClientAdmin): TopicAdmin {
     },
 
     async createPartitions({ topicPartitions, validateOnly = false, timeout = DEFAULT_TIMEOUT_MS }) {
-      if (!Array.isArray(topicPartitions) || topicPartitions.length === 0)
-        throw new KafkaJSNonRetriableError('Empty topic partitions array')
-      checkNames(topicPartitions.map(({ topic }) => topic))
+      checkList(topicPartitions, 'topic partitions')
+      if (topicPartitions.length === 0) throw new KafkaJSNonRetriableError('Empty topic partitions array')
       await firstFailure(
         admin().createPartitions(
           topicPartitions.map(({ topic, count, assignments }) => ({
@@ -263,6 +256,29 @@ export function topicAdmin(admin: () => ClientAdmin): TopicAdmin {
 export function checkNames(topics: readonly unknown[]): void {
   if (topics.some((topic) => typeof topic !== 'string' || topic === ''))
     throw new KafkaJSNonRetriableError(`Invalid topic among ${JSON.stringify(topics)}: expected names`)
+}
+
+/** @throws KafkaJSNonRetriableError for what is no list of topics, or names one twice. */
+function checkList(topics: readonly { readonly topic: string }[], what: string): void {
+  if (!Array.isArray(topics)) throw new KafkaJSNonRetriableError(`Invalid ${what} array: ${typeof topics}`)
+  const names = topics.map(({ topic }) => topic)
+  checkNames(names)
+  if (new Set(names).size < names.length)
+    throw new KafkaJSNonRetriableError(`Invalid ${what} array, it cannot have multiple entries for the same topic`)
+}
+
+/** @throws KafkaJSNonRetriableError */
+function checkEntries(topic: string, entries: readonly IResourceConfigEntry[] | undefined | null): void {
+  if (entries === undefined || entries === null) return
+  if (!Array.isArray(entries))
+    throw new KafkaJSNonRetriableError(`Invalid configEntries for topic "${topic}", must be an array`)
+  for (const [index, entry] of entries.entries()) {
+    const { name, value } = (entry ?? {}) as Partial<IResourceConfigEntry>
+    if (typeof name !== 'string' || typeof value !== 'string')
+      throw new KafkaJSNonRetriableError(
+        `Invalid configEntries for topic "${topic}". Entry ${index} must have a name and a value, both texts`,
+      )
+  }
 }
 
 function inOrder(assignment: readonly ReplicaAssignment[]): number[][] {

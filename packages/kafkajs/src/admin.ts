@@ -14,7 +14,7 @@ import { retryFrom, type RetryOptions } from './retry.ts'
 import { translated } from './translate-error.ts'
 
 export interface AdminConfig {
-  readonly retry?: RetryOptions
+  retry?: RetryOptions
 }
 
 const eventNames = {

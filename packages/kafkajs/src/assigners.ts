@@ -1,6 +1,7 @@
 /** KafkaJS's partition assigners: the round robin it has by default, and how those of programs are used by the client. */
 import type { AssignableTopics, Assignor, MemberSubscription } from '@millrace/client'
 import { MemberAssignment, MemberMetadata } from './assigner-protocol.ts'
+import type { GroupJoin } from './group-join.ts'
 import type { Logger } from './logger.ts'
 import type { PartitionMetadata } from './partitioners.ts'
 
@@ -33,17 +34,23 @@ export interface AssignerCluster {
 
 export type PartitionAssigner = (config: { cluster: AssignerCluster; groupId: string; logger: Logger }) => Assigner
 
+/** KafkaJS's gives members partitions of topics also that they did not subscribe to; they would join again and again here. */
 const roundRobin: PartitionAssigner = ({ cluster }) => ({
   name: 'RoundRobinAssigner',
   version: 0,
   async assign({ members, topics }) {
-    const ids = members.map(({ memberId }) => memberId).toSorted()
-    const assignments = new Map<string, Record<string, number[]>>()
-    const partitions = topics.flatMap((topic) =>
-      cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => ({ topic, partitionId })),
+    const subscriptions = new Map(
+      members.map(({ memberId, memberMetadata }) => [memberId, MemberMetadata.decode(memberMetadata).topics]),
     )
-    for (const [index, { topic, partitionId }] of partitions.entries()) {
-      const id = ids[index % ids.length]!
+    const ids = [...subscriptions.keys()].toSorted()
+    const assignments = new Map<string, Record<string, number[]>>()
+    const partitions = topics.flatMap((topic) => {
+      const subscribers = ids.filter((id) => subscriptions.get(id)!.includes(topic))
+      return cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => ({ topic, partitionId, subscribers }))
+    })
+    for (const [index, { topic, partitionId, subscribers }] of partitions.entries()) {
+      const id = subscribers[index % subscribers.length]
+      if (id === undefined) continue
       const assignment = assignments.get(id) ?? {}
       assignments.set(id, assignment)
       ;(assignment[topic] ??= []).push(partitionId)
@@ -61,7 +68,7 @@ export const PartitionAssigners = { roundRobin } as const
 /** The client's assignor that does as the assigner says. */
 export function assignorFrom(
   create: PartitionAssigner,
-  { groupId, logger }: { readonly groupId: string; readonly logger: Logger },
+  { groupId, logger, join }: { readonly groupId: string; readonly logger: Logger; readonly join: GroupJoin },
 ): Assignor {
   let topicsNow: AssignableTopics | null = null
   const cluster: AssignerCluster = {
@@ -78,11 +85,13 @@ export function assignorFrom(
   return {
     name: assigner.name,
     userData: (topics) => {
+      join.begins()
       const { userData } = MemberMetadata.decode(assigner.protocol({ topics: [...topics] }).metadata)
       return userData.length === 0 ? null : userData
     },
     async assign(topics, members) {
       topicsNow = topics
+      join.leads()
       const assignments = await assigner.assign({
         members: [...members].map(([memberId, subscription]) => ({
           memberId,
@@ -93,13 +102,21 @@ export function assignorFrom(
       return new Map(
         assignments.map(({ memberId, memberAssignment }) => {
           const { assignment, userData } = MemberAssignment.decode(memberAssignment)!
+          const wanted = members.get(memberId)?.topics ?? []
+          const foreign = Object.keys(assignment).filter((topic) => !wanted.includes(topic))
+          if (foreign.length > 0)
+            logger.warn('The assigner gives a member topics that it did not subscribe to', {
+              memberId,
+              topics: foreign,
+            })
           const partitions = Object.entries(assignment).flatMap(([topic, numbers]) =>
-            numbers.map((partition) => ({ topic, partition })),
+            foreign.includes(topic) ? [] : numbers.map((partition) => ({ topic, partition })),
           )
           return [memberId, { partitions, userData }]
         }),
       )
     },
+    onAssignment: () => join.ends(assigner.name),
   }
 }
 

@@ -17,8 +17,10 @@ export interface Batch {
 }
 
 export function batchFrom(source: ConsumerBatch<Uint8Array, Uint8Array>): Batch {
-  const { topic, partition, highWatermark, firstOffset, lastOffset } = source
+  const { topic, partition, highWatermark, firstOffset, end } = source
   const last = highWatermark - 1n
+  // Markers of transactions and records that were compacted away count, as with KafkaJS: behind them the lag is 0.
+  const lastOffset = end.offset - 1n
   return {
     topic,
     partition,

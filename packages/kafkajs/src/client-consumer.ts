@@ -2,6 +2,7 @@
 import type { Consumer as ClientConsumer, Kafka as ClientKafka, RebalanceListener } from '@millrace/client'
 import { assignorFrom, PartitionAssigners } from './assigners.ts'
 import type { ConsumerConfig } from './consumer-config.ts'
+import type { GroupJoin } from './group-join.ts'
 import { clientLogger, type Logger } from './logger.ts'
 import type { Retry } from './retry.ts'
 
@@ -12,6 +13,7 @@ export interface ClientConsumerOptions {
   readonly offsetReset: 'earliest' | 'latest'
   readonly retry: Retry
   readonly logger: Logger
+  readonly join: GroupJoin
   readonly onRebalance: RebalanceListener
   readonly onError: (error: Error) => void
 }
@@ -22,13 +24,13 @@ const MAX_BATCH_RECORDS = 10_000
 const MIN_POLL_INTERVAL_MS = 300_000
 
 export function openClientConsumer(options: ClientConsumerOptions): ClientConsumer<Uint8Array, Uint8Array> {
-  const { kafka, config, topics, offsetReset, retry, logger, onRebalance, onError } = options
+  const { kafka, config, topics, offsetReset, retry, logger, join, onRebalance, onError } = options
   const { groupId, partitionAssigners = [PartitionAssigners.roundRobin] } = config
   return kafka.consumer<Uint8Array, Uint8Array>({
     groupId,
     topics,
     groupProtocol: 'classic',
-    partitionAssignmentStrategy: partitionAssigners.map((create) => assignorFrom(create, { groupId, logger })),
+    partitionAssignmentStrategy: partitionAssigners.map((create) => assignorFrom(create, { groupId, logger, join })),
     enableAutoCommit: false,
     offsetReset,
     isolationLevel: config.readUncommitted === true ? 'read_uncommitted' : 'read_committed',

@@ -6,49 +6,50 @@ import { retryFrom, type RetryOptions } from './retry.ts'
 
 export type BrokersFunction = () => string[] | Promise<string[]>
 
-/** The options of `tls.connect` that have an effect. PEM only. */
+type Pem = string | Buffer | { readonly pem: string | Buffer }
+type Pems = Pem | Pem[] | undefined
+
+/** Options of `tls.connect`. Those that are named here have an effect. */
 export interface SslOptions {
-  readonly ca?: Pem | readonly Pem[]
-  readonly cert?: Pem | readonly Pem[]
-  readonly key?: Pem | readonly Pem[]
-  readonly passphrase?: string
-  readonly servername?: string
-  readonly rejectUnauthorized?: boolean
+  ca?: Pems
+  cert?: Pems
+  key?: Pems
+  passphrase?: string | undefined
+  servername?: string | undefined
+  rejectUnauthorized?: boolean | undefined
+  // oxlint-disable-next-line typescript/no-explicit-any -- what is of the type of all the options can be given.
+  [option: string]: any
 }
 
-type Pem = string | Buffer
-
 export interface OauthbearerProviderResponse {
-  readonly value: string
-  readonly extensions?: Readonly<Record<string, string>>
+  value: string
+  extensions?: Record<string, string>
 }
 
 export type SASLOptions =
-  | {
-      readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
-      readonly username: string
-      readonly password: string
-    }
-  | { readonly mechanism: 'oauthbearer'; readonly oauthBearerProvider: () => Promise<OauthbearerProviderResponse> }
+  | { mechanism: 'plain'; username: string; password: string }
+  | { mechanism: 'scram-sha-256'; username: string; password: string }
+  | { mechanism: 'scram-sha-512'; username: string; password: string }
+  | { mechanism: 'oauthbearer'; oauthBearerProvider: () => Promise<OauthbearerProviderResponse> }
 
 export type SASLMechanism = SASLOptions['mechanism']
 
 export interface KafkaConfig {
-  readonly brokers: readonly string[] | BrokersFunction
-  readonly ssl?: SslOptions | boolean
-  readonly sasl?: SASLOptions
-  readonly clientId?: string
-  readonly connectionTimeout?: number
+  brokers: string[] | BrokersFunction
+  ssl?: SslOptions | boolean
+  sasl?: SASLOptions
+  clientId?: string
+  connectionTimeout?: number
   /** Without effect: authentication counts as part of connecting. */
-  readonly authenticationTimeout?: number
+  authenticationTimeout?: number
   /** Without effect: the client authenticates again at 85 to 95 % of the session. */
-  readonly reauthenticationThreshold?: number
-  readonly requestTimeout?: number
+  reauthenticationThreshold?: number
+  requestTimeout?: number
   /** False: a request may wait for its answer as long as it takes. */
-  readonly enforceRequestTimeout?: boolean
-  readonly retry?: RetryOptions
-  readonly logLevel?: logLevel
-  readonly logCreator?: logCreator
+  enforceRequestTimeout?: boolean
+  retry?: RetryOptions
+  logLevel?: logLevel
+  logCreator?: logCreator
 }
 
 const DEFAULT_CLIENT_ID = 'kafkajs'
@@ -64,7 +65,7 @@ export async function kafkaOptions(config: KafkaConfig, logger: Logger): Promise
   return {
     brokers: addresses,
     clientId,
-    ssl: sslFrom(ssl),
+    ssl: sslFrom(ssl, logger),
     sasl: sasl === undefined ? null : saslFrom(sasl),
     requestTimeoutMs: config.enforceRequestTimeout === false ? UNLIMITED_MS : requestTimeout,
     retryBackoffMs: retry.initialRetryTime,
@@ -74,9 +75,11 @@ export async function kafkaOptions(config: KafkaConfig, logger: Logger): Promise
   }
 }
 
-function sslFrom(ssl: SslOptions | boolean | undefined): boolean | TlsOptions {
-  if (ssl === undefined || typeof ssl === 'boolean') return ssl ?? false
-  const { ca, cert, key, passphrase, servername, rejectUnauthorized } = ssl
+function sslFrom(ssl: SslOptions | boolean | undefined | null, logger: Logger): boolean | TlsOptions {
+  if (ssl === undefined || ssl === null || typeof ssl === 'boolean') return ssl ?? false
+  const { ca, cert, key, passphrase, servername, rejectUnauthorized, ...others } = ssl
+  const ignored = Object.keys(others)
+  if (ignored.length > 0) logger.warn(`These options of ssl have no effect: ${ignored.join(', ')}`)
   return {
     ...(ca === undefined ? {} : { ca: pem(ca) }),
     ...(cert === undefined ? {} : { certificate: pem(cert) }),
@@ -87,8 +90,9 @@ function sslFrom(ssl: SslOptions | boolean | undefined): boolean | TlsOptions {
   }
 }
 
-function pem(value: Pem | readonly Pem[]): string {
-  return (Array.isArray(value) ? value : [value]).map(String).join('\n')
+function pem(value: Pem | Pem[]): string {
+  const parts = Array.isArray(value) ? value : [value]
+  return parts.map((part) => String(typeof part === 'object' && 'pem' in part ? part.pem : part)).join('\n')
 }
 
 function saslFrom(sasl: SASLOptions): SaslCredentials {

@@ -1,10 +1,10 @@
 /** What the clients of one KafkaJS `Kafka` share: the configuration, and a client made of it when the first of them connects. */
 import { Kafka as ClientKafka } from '@millrace/client'
 import { kafkaOptions, type KafkaConfig } from './connection-options.ts'
-import { KafkaJSError, KafkaJSNumberOfRetriesExceeded } from './errors.ts'
+import { KafkaJSError } from './errors.ts'
 import type { Logger } from './logger.ts'
 import { budgetMs, retryFrom, type RetryOptions } from './retry.ts'
-import { translateError } from './translate-error.ts'
+import { exceeding } from './translate-error.ts'
 
 export class Connections {
   readonly clientId: string
@@ -26,13 +26,7 @@ export class Connections {
     const retry = retryFrom(this.retry)
     const timeoutMs = budgetMs(retry) + (this.#config.connectionTimeout ?? 1_000)
     await using admin = this.#kafka.admin({ defaultApiTimeoutMs: timeoutMs })
-    try {
-      await admin.describeCluster()
-    } catch (error) {
-      const reason = translateError(error)
-      if (!(reason instanceof KafkaJSError) || !reason.retriable) throw reason
-      throw new KafkaJSNumberOfRetriesExceeded(reason, { retryCount: retry.retries, retryTime: retry.maxRetryTime })
-    }
+    await exceeding(retry, admin.describeCluster())
   }
 
   /** @throws KafkaJSError before `connect`. */

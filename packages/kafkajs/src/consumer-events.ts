@@ -1,4 +1,4 @@
-/** The events of KafkaJS's consumer. `HEARTBEAT` is never emitted: a thread of the client sees to heartbeats. */
+/** The events of KafkaJS's consumer. */
 export const consumerEventNames = {
   HEARTBEAT: 'consumer.heartbeat',
   COMMIT_OFFSETS: 'consumer.commit_offsets',

@@ -14,14 +14,17 @@ import { batchFrom } from './batch.ts'
 import { openClientConsumer } from './client-consumer.ts'
 import type { ConsumerConfig } from './consumer-config.ts'
 import { consumerEventNames as names } from './consumer-events.ts'
-import type { ConsumerRunConfig, TopicPartitionOffsetAndMetadata } from './handlers.ts'
-import { isKafkaJSError, KafkaJSError, KafkaJSNonRetriableError, KafkaJSNumberOfRetriesExceeded } from './errors.ts'
+import { GroupJoin } from './group-join.ts'
+import type { ConsumerRunConfig } from './handlers.ts'
+import { isKafkaJSError } from './errors.ts'
 import type { InstrumentationEvents } from './events.ts'
 import type { Logger } from './logger.ts'
+import { forwardHeartbeats } from './network-events.ts'
 import type { PausedPartitions } from './paused-partitions.ts'
 import { byTopic, nameOf, ResolvedOffsets } from './resolved-offsets.ts'
 import { pauseMs, type Retry } from './retry.ts'
-import type { SeekTarget } from './seek-target.ts'
+import { crashFrom, failureFrom, isWorthRepeating, isWorthRestarting } from './run-failures.ts'
+import type { SeekTarget } from './places.ts'
 import { translateError } from './translate-error.ts'
 
 export interface ConsumerRunOptions {
@@ -36,9 +39,6 @@ export interface ConsumerRunOptions {
   readonly logger: Logger
 }
 
-/** Of an error, as far as they are looked at: they may go round in a circle. */
-const maxCauses = 20
-
 type Records = ConsumerBatch<Uint8Array, Uint8Array>
 
 export class ConsumerRun {
@@ -46,6 +46,7 @@ export class ConsumerRun {
   readonly #joined = Promise.withResolvers<void>()
   readonly #stopping = new AbortController()
   readonly #offsets = new ResolvedOffsets()
+  readonly #join = new GroupJoin()
   /** Handlers at work, by partition. They never reject. */
   readonly #handling = new Map<string, Promise<void>>()
   /** Batches of these partitions are stale: sought away from, or being taken away. Counted, as it may happen during the next batch too. */
@@ -61,11 +62,11 @@ export class ConsumerRun {
   constructor(options: ConsumerRunOptions) {
     this.#options = options
     this.#consumer = this.#open()
-    this.#joined.promise.catch(() => {})
-    this.ended = this.#run()
+    const stopForwarding = forwardHeartbeats(options.config.groupId, (memberId) => this.#heartbeat(memberId))
+    this.ended = this.#run().finally(stopForwarding)
   }
 
-  /** Resolves with the first assignment. */
+  /** Resolves with the first assignment, or the first crash: what comes of that is told by events, as with KafkaJS. */
   get joined(): Promise<void> {
     return this.#joined.promise
   }
@@ -97,15 +98,8 @@ export class ConsumerRun {
     }
   }
 
-  async commitGiven(offsets: readonly TopicPartitionOffsetAndMetadata[]): Promise<void> {
-    await this.#commit(
-      offsets.map(({ topic, partition, offset, metadata }) => ({
-        topic,
-        partition,
-        offset: BigInt(offset),
-        ...(metadata === undefined || metadata === null ? {} : { metadata }),
-      })),
-    )
+  async commitGiven(offsets: readonly ClientOffset[]): Promise<void> {
+    await this.#commit(offsets)
   }
 
   get #isConcurrent(): boolean {
@@ -118,7 +112,7 @@ export class ConsumerRun {
 
   /** Reads until stopped, beginning anew after failures as often as the program wants. */
   async #run(): Promise<void> {
-    const { retry, logger, config } = this.#options
+    const { retry, logger, config, events } = this.#options
     for (let attempt = 1; this.#isRunning;) {
       const failure = await this.#readUntilFailure(() => {
         attempt = 1
@@ -129,15 +123,15 @@ export class ConsumerRun {
         await this.#pause(pauseMs(attempt++, retry))
         continue
       }
-      const crash = isWorthRepeating(failure)
-        ? new KafkaJSNumberOfRetriesExceeded(failure, { retryCount: attempt - 1, retryTime: pauseMs(attempt, retry) })
-        : failure
+      const crash = crashFrom(failure, { retryCount: attempt - 1, retryTime: pauseMs(attempt, retry) })
       logger.error(`Crash: ${crash.name}: ${crash.message}`, { groupId: config.groupId, stack: crash.stack })
       await this.#consumer.close().catch((error: unknown) => this.#background(error))
+      events.emit(names.STOP)
+      events.emit(names.DISCONNECT)
       const restart = isWorthRestarting(crash) && (await this.#mayRestart(crash))
-      this.#options.events.emit(names.CRASH, { error: crash, groupId: config.groupId, restart })
+      events.emit(names.CRASH, { error: crash, groupId: config.groupId, restart })
+      this.#joined.resolve()
       if (!restart || !this.#isRunning) {
-        this.#joined.reject(crash)
         this.#isRunning = false
         return
       }
@@ -170,7 +164,7 @@ export class ConsumerRun {
         events.emit(names.FETCH_START, { nodeId: -1 })
       }
     } catch (error) {
-      this.#failure ??= translateError(error)
+      this.#failure ??= failureFrom(error)
     } finally {
       await Promise.all(this.#handling.values())
     }
@@ -187,7 +181,7 @@ export class ConsumerRun {
     const work = this.#handle(records).then(
       () => progressed(),
       (error: unknown) => {
-        this.#failure ??= translateError(error)
+        this.#failure ??= failureFrom(error)
         this.#interrupt()
       },
     )
@@ -226,7 +220,7 @@ export class ConsumerRun {
         isPaused: () => this.#options.paused.has(partition),
         pause: () => this.#pausePartition(partition),
         resolve: (next) => this.#offsets.resolve(partition, next, records.firstOffset),
-        commitIfNecessary: () => this.#commitIfNecessary(),
+        commitIfDue: () => this.#commitIfDue(),
         commit: (offsets) => this.#commit(offsets),
         uncommitted: () => this.#offsets.uncommitted(),
       })
@@ -262,14 +256,13 @@ export class ConsumerRun {
     paused.pause(selection)
     this.applyPauses()
     return () => {
-      paused.resume(selection, this.assignment())
+      paused.resume(selection)
       this.applyPauses()
     }
   }
 
-  async #commitIfNecessary(): Promise<void> {
-    const { autoCommit = true, autoCommitInterval = null, autoCommitThreshold = null } = this.#options.runConfig
-    if (!autoCommit) return
+  async #commitIfDue(): Promise<void> {
+    const { autoCommitInterval = null, autoCommitThreshold = null } = this.#options.runConfig
     const isDue = autoCommitInterval !== null && Date.now() >= this.#lastCommitMs + autoCommitInterval
     const isMuch = autoCommitThreshold !== null && this.#offsets.uncommittedCount >= autoCommitThreshold
     if (isDue || isMuch) await this.#commit(this.#offsets.uncommitted())
@@ -300,6 +293,8 @@ export class ConsumerRun {
       await this.#consumer.seek(target, [place])
       this.#offsets.resolve(place, typeof target === 'bigint' ? target : await this.#consumer.position(place))
     }
+    // Not waited for: it may be refused, and nobody could help it.
+    void this.#autoCommit().catch((error: unknown) => this.#background(error))
   }
 
   async #assigned(partitions: readonly TopicPartition[]): Promise<void> {
@@ -309,7 +304,8 @@ export class ConsumerRun {
     const { groupId, memberId } = this.#consumer.groupMetadata()
     const memberAssignment: Record<string, number[]> = {}
     for (const { topic, partition } of this.assignment()) (memberAssignment[topic] ??= []).push(partition)
-    this.#options.events.emit(names.GROUP_JOIN, { groupId, memberId, memberAssignment })
+    const join = this.#join.toldBy(memberId)
+    this.#options.events.emit(names.GROUP_JOIN, { groupId, memberId, memberAssignment, ...join })
     this.#joined.resolve()
   }
 
@@ -356,6 +352,7 @@ export class ConsumerRun {
       offsetReset: this.#offsetReset,
       retry,
       logger,
+      join: this.#join,
       onRebalance: {
         onAssigned: (partitions) => this.#assigned(partitions),
         onRevoked: (partitions) => this.#revoked(partitions, true),
@@ -379,6 +376,11 @@ export class ConsumerRun {
     }
   }
 
+  #heartbeat(memberId: string): void {
+    const { groupId, memberId: own, generationId: groupGenerationId } = this.#consumer.groupMetadata()
+    if (memberId === own) this.#options.events.emit(names.HEARTBEAT, { groupId, memberId, groupGenerationId })
+  }
+
   /** Ends early when stopped. */
   #pause(ms: number): Promise<void> {
     const { signal } = this.#stopping
@@ -398,22 +400,4 @@ export class ConsumerRun {
     const { message } = translateError(error)
     this.#options.logger.warn(message, { groupId: this.#options.config.groupId })
   }
-}
-
-/** What a handler throws is, unless it says otherwise. */
-function isWorthRepeating(error: Error): boolean {
-  if (error instanceof KafkaJSNonRetriableError) return false
-  return !(error instanceof KafkaJSError) || error.retriable
-}
-
-/** Also when something else was tried as often as it may be, such as sending in a handler: the last cause that says so decides, as with KafkaJS. */
-function isWorthRestarting(crash: Error): boolean {
-  if (crash instanceof KafkaJSNumberOfRetriesExceeded) return true
-  let isRetriable = false
-  let error: unknown = crash
-  for (let depth = 0; error instanceof Error && depth < maxCauses; depth++) {
-    if ('retriable' in error) isRetriable = error.retriable === true
-    error = error.cause
-  }
-  return isRetriable
 }

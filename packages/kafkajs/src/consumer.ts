@@ -12,7 +12,7 @@ import type { Logger } from './logger.ts'
 import { forwardRequests } from './network-events.ts'
 import { PausedPartitions, type TopicPartitions, type TopicSelection } from './paused-partitions.ts'
 import { retryFrom } from './retry.ts'
-import { seekTargetOf } from './seek-target.ts'
+import { committableFrom, seekTargetOf } from './places.ts'
 import { translated } from './translate-error.ts'
 
 export interface ConsumerSubscribeTopics {
@@ -117,6 +117,7 @@ export function createConsumer(connections: Connections, config: ConsumerConfig,
         logger.warn('consumer#run was called, but the consumer is already running', { groupId })
         return
       }
+      paused.clear()
       const starting = new ConsumerRun({
         kafka: connections.kafka(),
         config: { ...config, sessionTimeout, heartbeatInterval },
@@ -135,7 +136,10 @@ export function createConsumer(connections: Connections, config: ConsumerConfig,
       await starting.joined
     },
 
-    commitOffsets: (offsets) => translated(running('commitOffsets').commitGiven(offsets)),
+    async commitOffsets(offsets = []) {
+      const wanted = offsets.map(committableFrom)
+      await translated(running('commitOffsets').commitGiven(wanted))
+    },
     seek: (topicPartitionOffset) => {
       const target = seekTargetOf(topicPartitionOffset)
       running('seek').seek(topicPartitionOffset, target)
@@ -146,17 +150,17 @@ export function createConsumer(connections: Connections, config: ConsumerConfig,
       return await describeGroup(admin, groupId)
     },
 
-    pause(selections) {
+    pause(selections = []) {
+      checkSelections(selections, 'pause')
       const present = running('pause')
-      checkSelections(selections)
       paused.pause(selections)
       present.applyPauses()
     },
     paused: () => (run === null ? [] : paused.list(run.assignment())),
-    resume(selections) {
+    resume(selections = []) {
+      checkSelections(selections, 'resume')
       const present = running('resume')
-      checkSelections(selections)
-      paused.resume(selections, present.assignment())
+      paused.resume(selections)
       present.applyPauses()
     },
   }
@@ -184,7 +188,13 @@ async function topicsOf(
   return wanted.flatMap((one) => (typeof one === 'string' ? [one] : existing.filter((name) => name.search(one) >= 0)))
 }
 
-function checkSelections(selections: readonly TopicSelection[]): void {
-  for (const selection of selections)
+function checkSelections(selections: readonly TopicSelection[], what: 'pause' | 'resume'): void {
+  for (const selection of selections) {
     if (!selection?.topic) throw new KafkaJSNonRetriableError(`Invalid topic ${String(selection?.topic)}`)
+    const { partitions } = selection
+    if (partitions !== undefined && (!Array.isArray(partitions) || partitions.some((one) => Number.isNaN(Number(one)))))
+      throw new KafkaJSNonRetriableError(
+        `Array of valid partitions required to ${what} specific partitions instead of ${String(partitions)}`,
+      )
+  }
 }

@@ -1,24 +1,31 @@
 /** The errors that KafkaJS's programs know, by its names and with its fields. */
 
+import type { DeleteGroupsResult } from './admin-groups.ts'
 import type { PartitionMetadata } from './partitioners.ts'
 
 /** An error, or what says what went wrong. */
 type Reason = Error | string
 
 export interface KafkaJSErrorMetadata {
-  readonly retriable?: boolean
-  readonly cause?: unknown
+  retriable?: boolean
+  topic?: string
+  partitionId?: number
+  metadata?: PartitionMetadata
 }
+
+/** Fields that KafkaJS's types promise and that are undefined where nobody knows them are declared as its types have them. */
 
 export class KafkaJSError extends Error {
   override name = 'KafkaJSError'
   readonly retriable: boolean
-  readonly helpUrl: string | undefined
+  declare readonly helpUrl?: string
+  declare readonly cause?: Error
 
-  constructor(reason: Reason, { retriable = true, cause }: KafkaJSErrorMetadata = {}) {
+  constructor(reason: Reason, { retriable = true, cause }: KafkaJSErrorMetadata & { readonly cause?: unknown } = {}) {
     super(messageOf(reason), cause === undefined ? {} : { cause })
     this.retriable = retriable
-    this.helpUrl = typeof reason === 'string' ? undefined : (reason as { helpUrl?: string }).helpUrl
+    const { helpUrl } = reason as { helpUrl?: string }
+    if (helpUrl !== undefined) this.helpUrl = helpUrl
   }
 }
 
@@ -36,7 +43,7 @@ export class KafkaJSProtocolError extends KafkaJSError {
   readonly code: number
   readonly type: string
 
-  constructor(reason: Reason, metadata: KafkaJSErrorMetadata = {}) {
+  constructor(reason: Reason, metadata: KafkaJSErrorMetadata & { readonly cause?: unknown } = {}) {
     const { code = -1, type = 'UNKNOWN', retriable } = reason as { code?: number; type?: string; retriable?: boolean }
     super(reason, { ...metadata, retriable: metadata.retriable ?? retriable ?? false })
     this.code = code
@@ -45,8 +52,8 @@ export class KafkaJSProtocolError extends KafkaJSError {
 }
 
 export interface KafkaJSOffsetOutOfRangeMetadata {
-  readonly topic: string
-  readonly partition: number
+  topic: string
+  partition: number
 }
 
 export class KafkaJSOffsetOutOfRange extends KafkaJSProtocolError {
@@ -54,8 +61,9 @@ export class KafkaJSOffsetOutOfRange extends KafkaJSProtocolError {
   readonly topic: string
   readonly partition: number
 
-  constructor(reason: Reason, { topic, partition }: KafkaJSOffsetOutOfRangeMetadata) {
+  constructor(reason: Reason, metadata?: KafkaJSOffsetOutOfRangeMetadata) {
     super(reason)
+    const { topic, partition } = metadata ?? ({} as KafkaJSOffsetOutOfRangeMetadata)
     this.topic = topic
     this.partition = partition
   }
@@ -73,77 +81,83 @@ export class KafkaJSCreateTopicError extends KafkaJSProtocolError {
 
 export class KafkaJSAlterPartitionReassignmentsError extends KafkaJSProtocolError {
   override name = 'KafkaJSAlterPartitionReassignmentsError'
-  readonly topic: string | undefined
-  readonly partition: number | undefined
+  declare readonly topic?: string
+  declare readonly partition?: number
 
   constructor(reason: Reason, topic?: string, partition?: number) {
     super(reason)
-    this.topic = topic
-    this.partition = partition
+    if (topic !== undefined) this.topic = topic
+    if (partition !== undefined) this.partition = partition
   }
 }
 
 export interface KafkaJSNumberOfRetriesExceededMetadata {
-  readonly retryCount: number
-  readonly retryTime: number
+  retryCount: number
+  retryTime: number
 }
 
 /** `retryTime`: milliseconds until the consumer begins anew. */
 export class KafkaJSNumberOfRetriesExceeded extends KafkaJSNonRetriableError {
   override name = 'KafkaJSNumberOfRetriesExceeded'
+  declare readonly stack: string
   readonly retryCount: number
   readonly retryTime: number
 
-  constructor(reason: Error, { retryCount, retryTime }: KafkaJSNumberOfRetriesExceededMetadata) {
+  constructor(reason: Reason, metadata?: KafkaJSNumberOfRetriesExceededMetadata) {
     super(reason, { cause: reason })
+    const { retryCount, retryTime } = metadata ?? ({} as KafkaJSNumberOfRetriesExceededMetadata)
     this.retryCount = retryCount
     this.retryTime = retryTime
-    this.stack = `${this.name}\n  Caused by: ${reason.stack}`
+    this.stack = `${this.name}\n  Caused by: ${typeof reason === 'string' ? reason : reason.stack}`
   }
 }
 
 export interface KafkaJSConnectionErrorMetadata {
-  readonly broker?: string
-  readonly code?: string
+  broker?: string
+  code?: string
 }
 
 export class KafkaJSConnectionError extends KafkaJSError {
   override name = 'KafkaJSConnectionError'
-  readonly broker: string | undefined
+  readonly broker: string
   readonly code: string | undefined
 
   constructor(reason: Reason, metadata: KafkaJSConnectionErrorMetadata & { readonly cause?: unknown } = {}) {
     super(reason, metadata.cause === undefined ? {} : { cause: metadata.cause })
-    this.broker = metadata.broker
+    this.broker = metadata.broker as string
     this.code = metadata.code
   }
 }
 
 export interface KafkaJSRequestTimeoutErrorMetadata {
-  readonly broker?: string
-  readonly clientId?: string
-  readonly correlationId?: number
-  readonly createdAt?: number
-  readonly sentAt?: number
-  readonly pendingDuration?: number
+  broker: string
+  clientId: string
+  correlationId: number
+  createdAt: number
+  sentAt: number
+  pendingDuration: number
 }
 
 /** Of its fields those only that are known here: see the README. */
 export class KafkaJSRequestTimeoutError extends KafkaJSError {
   override name = 'KafkaJSRequestTimeoutError'
-  readonly broker: string | undefined
-  readonly correlationId: number | undefined
-  readonly createdAt: number | undefined
-  readonly sentAt: number | undefined
-  readonly pendingDuration: number | undefined
+  readonly broker: string
+  readonly correlationId: number
+  readonly createdAt: number
+  readonly sentAt: number
+  readonly pendingDuration: number
 
-  constructor(reason: Reason, metadata: KafkaJSRequestTimeoutErrorMetadata & { readonly cause?: unknown } = {}) {
+  constructor(
+    reason: Reason,
+    metadata: Partial<KafkaJSRequestTimeoutErrorMetadata> & { readonly cause?: unknown } = {},
+  ) {
     super(reason, metadata.cause === undefined ? {} : { cause: metadata.cause })
-    this.broker = metadata.broker
-    this.correlationId = metadata.correlationId
-    this.createdAt = metadata.createdAt
-    this.sentAt = metadata.sentAt
-    this.pendingDuration = metadata.pendingDuration
+    const { broker, correlationId, createdAt, sentAt, pendingDuration } = metadata as KafkaJSRequestTimeoutErrorMetadata
+    this.broker = broker
+    this.correlationId = correlationId
+    this.createdAt = createdAt
+    this.sentAt = sentAt
+    this.pendingDuration = pendingDuration
   }
 }
 
@@ -152,17 +166,18 @@ export class KafkaJSSASLAuthenticationError extends KafkaJSNonRetriableError {
 }
 
 export interface KafkaJSServerDoesNotSupportApiKeyMetadata {
-  readonly apiKey?: number
-  readonly apiName?: string
+  apiKey: number
+  apiName: string
 }
 
 export class KafkaJSServerDoesNotSupportApiKey extends KafkaJSNonRetriableError {
   override name = 'KafkaJSServerDoesNotSupportApiKey'
-  readonly apiKey: number | undefined
-  readonly apiName: string | undefined
+  readonly apiKey: number
+  readonly apiName: string
 
-  constructor(reason: Reason, { apiKey, apiName }: KafkaJSServerDoesNotSupportApiKeyMetadata = {}) {
+  constructor(reason: Reason, metadata?: KafkaJSServerDoesNotSupportApiKeyMetadata) {
     super(reason)
+    const { apiKey, apiName } = metadata ?? ({} as KafkaJSServerDoesNotSupportApiKeyMetadata)
     this.apiKey = apiKey
     this.apiName = apiName
   }
@@ -176,11 +191,11 @@ export interface KafkaJSDeleteGroupsErrorGroups {
 
 export class KafkaJSDeleteGroupsError extends KafkaJSError {
   override name = 'KafkaJSDeleteGroupsError'
-  readonly groups: readonly KafkaJSDeleteGroupsErrorGroups[]
+  readonly groups: DeleteGroupsResult[]
 
-  constructor(reason: Reason, groups: KafkaJSDeleteGroupsError['groups'] = []) {
+  constructor(reason: Reason, groups: KafkaJSDeleteGroupsErrorGroups[] = []) {
     super(reason)
-    this.groups = groups
+    this.groups = groups as DeleteGroupsResult[]
   }
 }
 
@@ -197,9 +212,9 @@ export interface KafkaJSDeleteTopicRecordsErrorTopic {
 
 export class KafkaJSDeleteTopicRecordsError extends KafkaJSError {
   override name = 'KafkaJSDeleteTopicRecordsError'
-  readonly partitions: readonly KafkaJSDeleteTopicRecordsErrorPartition[]
+  readonly partitions: KafkaJSDeleteTopicRecordsErrorPartition[]
 
-  constructor({ partitions }: { readonly partitions: readonly KafkaJSDeleteTopicRecordsErrorPartition[] }) {
+  constructor({ partitions }: Pick<KafkaJSDeleteTopicRecordsErrorTopic, 'partitions'>) {
     super('Error while deleting records', { retriable: partitions.every(({ error }) => error.retriable) })
     this.partitions = partitions
   }
@@ -207,67 +222,16 @@ export class KafkaJSDeleteTopicRecordsError extends KafkaJSError {
 
 export class KafkaJSAggregateError extends Error {
   override name = 'KafkaJSAggregateError'
-  readonly errors: readonly (Error | string)[]
+  readonly errors: (Error | string)[]
 
-  constructor(reason: Reason, errors: readonly (Error | string)[]) {
+  constructor(reason: Reason, errors: (Error | string)[]) {
     super(messageOf(reason))
     this.errors = errors
   }
 }
 
-export interface KafkaJSTopicMetadataNotLoadedMetadata {
-  readonly topic: string
-}
-
-export interface KafkaJSStaleTopicMetadataAssignmentMetadata {
-  readonly topic: string
-  readonly unknownPartitions: readonly PartitionMetadata[]
-}
-
-/** Never thrown here; for programs that ask `instanceof`. */
-export class KafkaJSBrokerNotFound extends KafkaJSError {
-  override name = 'KafkaJSBrokerNotFound'
-}
-export class KafkaJSMetadataNotLoaded extends KafkaJSError {
-  override name = 'KafkaJSMetadataNotLoaded'
-}
-export class KafkaJSTopicMetadataNotLoaded extends KafkaJSMetadataNotLoaded {
-  override name = 'KafkaJSTopicMetadataNotLoaded'
-  readonly topic: string | undefined
-
-  constructor(reason: Reason, { topic }: Partial<KafkaJSTopicMetadataNotLoadedMetadata> = {}) {
-    super(reason)
-    this.topic = topic
-  }
-}
-export class KafkaJSStaleTopicMetadataAssignment extends KafkaJSError {
-  override name = 'KafkaJSStaleTopicMetadataAssignment'
-  readonly topic: string | undefined
-  readonly unknownPartitions: readonly PartitionMetadata[] | undefined
-
-  constructor(reason: Reason, { topic, unknownPartitions }: Partial<KafkaJSStaleTopicMetadataAssignmentMetadata> = {}) {
-    super(reason)
-    this.topic = topic
-    this.unknownPartitions = unknownPartitions
-  }
-}
-export class KafkaJSPartialMessageError extends KafkaJSNonRetriableError {
-  override name = 'KafkaJSPartialMessageError'
-}
-export class KafkaJSGroupCoordinatorNotFound extends KafkaJSNonRetriableError {
-  override name = 'KafkaJSGroupCoordinatorNotFound'
-}
 export class KafkaJSNotImplemented extends KafkaJSNonRetriableError {
   override name = 'KafkaJSNotImplemented'
-}
-export class KafkaJSTimeout extends KafkaJSNonRetriableError {
-  override name = 'KafkaJSTimeout'
-}
-export class KafkaJSLockTimeout extends KafkaJSTimeout {
-  override name = 'KafkaJSLockTimeout'
-}
-export class KafkaJSUnsupportedMagicByteInMessageSet extends KafkaJSNonRetriableError {
-  override name = 'KafkaJSUnsupportedMagicByteInMessageSet'
 }
 
 export function isKafkaJSError(error: unknown): error is KafkaJSError {

@@ -1,4 +1,4 @@
-/** What KafkaJS's events carry, by the names under which its programs import them. What this adapter does not know is left out. */
+/** What KafkaJS's events carry, by the names under which its programs import them. */
 import type { TopicOffsets } from './transaction.ts'
 
 export interface InstrumentationEvent<T> {
@@ -12,17 +12,27 @@ export interface InstrumentationEvent<T> {
 export type ConnectEvent = InstrumentationEvent<null>
 export type DisconnectEvent = InstrumentationEvent<null>
 
-interface RequestPayload {
+interface RequestTimeoutPayload {
+  readonly apiKey: number
   readonly apiName: string
   readonly apiVersion: number
   readonly broker: string
   readonly clientId: string
+  readonly correlationId: number
   readonly createdAt: number
-  readonly duration: number
+  /** 0: the client does not make requests wait. */
+  readonly pendingDuration: number
+  readonly sentAt: number
 }
 
-export type RequestEvent = InstrumentationEvent<RequestPayload>
-export type RequestTimeoutEvent = InstrumentationEvent<RequestPayload>
+export type RequestEvent = InstrumentationEvent<
+  RequestTimeoutPayload & {
+    readonly duration: number
+    /** Bytes of the answer. */
+    readonly size: number
+  }
+>
+export type RequestTimeoutEvent = InstrumentationEvent<RequestTimeoutPayload>
 /** Never emitted. */
 export type RequestQueueSizeEvent = InstrumentationEvent<{
   readonly broker: string
@@ -30,7 +40,6 @@ export type RequestQueueSizeEvent = InstrumentationEvent<{
   readonly queueSize: number
 }>
 
-/** Never emitted. */
 export type ConsumerHeartbeatEvent = InstrumentationEvent<{
   readonly groupId: string
   readonly memberId: string
@@ -50,7 +59,12 @@ export interface IMemberAssignment {
 }
 
 export type ConsumerGroupJoinEvent = InstrumentationEvent<{
+  readonly duration: number
   readonly groupId: string
+  readonly isLeader: boolean
+  /** Empty when it is another member, which is not told here. */
+  readonly leaderId: string
+  readonly groupProtocol: string
   readonly memberId: string
   readonly memberAssignment: IMemberAssignment
 }>

@@ -4,6 +4,7 @@ export { PartitionAssigners } from './assigners.ts'
 export type {
   Assigner,
   AssignerCluster,
+  AssignerCluster as Cluster,
   GroupMember,
   GroupMemberAssignment,
   GroupState,
@@ -133,3 +134,4 @@ export type {
   TopicOffsets,
   Transaction,
 } from './transaction.ts'
+export * from './unthrown-errors.ts'

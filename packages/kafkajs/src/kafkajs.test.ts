@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
-import { test, type TestContext } from 'node:test'
-import { startBroker } from 'millrace'
+import { test } from 'node:test'
 import {
   AssignerProtocol,
   CompressionTypes,
@@ -14,60 +13,11 @@ import {
   KafkaJSProtocolError,
   logLevel,
   Partitioners,
-  type Admin,
-  type Consumer,
   type EachBatchPayload,
   type KafkaMessage,
   type PartitionAssigner,
-  type Producer,
 } from './index.ts'
-
-interface Clients {
-  readonly kafka: Kafka
-  readonly admin: Admin
-  readonly producer: Producer
-  readonly consumer: (groupId?: string) => Promise<Consumer>
-}
-
-async function clients(context: TestContext, partitions = 1): Promise<Clients> {
-  const broker = await startBroker({ configs: { 'num.partitions': partitions } })
-  const kafka = new Kafka({ clientId: 'my-app', brokers: [broker.bootstrapServers], logLevel: logLevel.NOTHING })
-  const producer = kafka.producer()
-  const admin = kafka.admin()
-  const consumers: Consumer[] = []
-  await Promise.all([producer.connect(), admin.connect()])
-  context.after(async () => {
-    await Promise.all([...consumers, producer, admin].map((client) => client.disconnect()))
-    await broker.close()
-  })
-  return {
-    kafka,
-    admin,
-    producer,
-    consumer: async (groupId = 'test-group') => {
-      const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 100, retry: { initialRetryTime: 20 } })
-      consumers.push(consumer)
-      await consumer.connect()
-      return consumer
-    },
-  }
-}
-
-/** Resolves when `add` has been called so often. */
-function collector<T>(count: number) {
-  const values: T[] = []
-  const { promise, resolve } = Promise.withResolvers<T[]>()
-  return {
-    values,
-    all: promise,
-    add: (value: T): void => {
-      values.push(value)
-      if (values.length === count) resolve(values)
-    },
-  }
-}
-
-const textOf = ({ value }: KafkaMessage): string => String(value)
+import { clients, collector, textOf } from './testing/clients.ts'
 
 test('getting started: what is sent is read', async (context) => {
   const { producer, consumer: open } = await clients(context)

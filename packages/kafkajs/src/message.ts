@@ -14,15 +14,16 @@ export interface Message {
   timestamp?: string
 }
 
-export interface KafkaMessage {
+interface Entry {
   key: Buffer | null
   value: Buffer | null
   timestamp: string
   attributes: number
   offset: string
-  headers: IHeaders
-  size?: never
 }
+
+/** Handlers are given the first. The second is what KafkaJS reads from logs older than Kafka 0.11, and what tests of its programs make. */
+export type KafkaMessage = (Entry & { headers: IHeaders; size?: never }) | (Entry & { size: number; headers?: never })
 
 export type Bytes = Uint8Array | string
 
@@ -31,14 +32,14 @@ export function recordFrom(
   message: Message,
   partition = message.partition,
 ): ProducerRecord<Bytes, Bytes> {
-  const { key = null, value, headers, timestamp } = message
+  const { key, value, headers, timestamp } = message
   return {
     topic,
-    key,
-    value,
+    key: bytesFrom(key),
+    value: bytesFrom(value),
     ...(partition === undefined || partition === null ? {} : { partition }),
-    ...(headers === undefined ? {} : { headers: headerList(headers) }),
-    ...(timestamp === undefined ? {} : { timestamp: Number(timestamp) }),
+    ...(headers === undefined || headers === null ? {} : { headers: headerList(headers) }),
+    ...(timestamp === undefined || timestamp === null ? {} : { timestamp: Number(timestamp) }),
   }
 }
 
@@ -53,12 +54,18 @@ export function messageFrom(record: ConsumerRecord<Uint8Array, Uint8Array>): Kaf
   }
 }
 
+/** Programs in JavaScript give numbers and more; KafkaJS sends what they read as. */
+export function bytesFrom(value: unknown): Bytes | null {
+  if (value === undefined || value === null) return null
+  return value instanceof Uint8Array ? value : `${value as string}`
+}
+
 /** A value in a list is a header of its own. */
 function headerList(headers: IHeaders): [string, Bytes | null][] {
   const list: [string, Bytes | null][] = []
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined) continue
-    for (const one of Array.isArray(value) ? value : [value]) list.push([name, one])
+    for (const one of Array.isArray(value) ? value : [value]) list.push([name, bytesFrom(one)])
   }
   return list
 }

@@ -1,6 +1,6 @@
 /** KafkaJS's partitioners. */
-import type { PartitionDescription } from '@millrace/client'
-import type { Message } from './message.ts'
+import type { PartitionDescription, Partitioner } from '@millrace/client'
+import { bytesFrom, type Message } from './message.ts'
 
 export interface PartitionMetadata {
   readonly partitionErrorCode: number
@@ -51,17 +51,36 @@ export const Partitioners = {
   JavaCompatiblePartitioner: DefaultPartitioner,
 } as const
 
+/** What producers without a partitioner of the program's own use: the default one, for the client to call. */
+export function defaultPartitioner(): Partitioner {
+  const nextTurn = turns()
+  return ({ topic, key, partitionsCount, availablePartitions: available }) => {
+    if (key !== null) return positive(murmur2(Buffer.from(key as string))) % partitionsCount
+    const turn = nextTurn(topic)
+    return available.length === 0 ? turn % partitionsCount : available[turn % available.length]!
+  }
+}
+
 function byKey(hash: (key: Uint8Array) => number): ReturnType<ICustomPartitioner> {
-  const counters = new Map<string, number>()
+  const nextTurn = turns()
   return ({ topic, partitionMetadata, message }) => {
     if (message.partition !== undefined && message.partition !== null) return message.partition
-    if (message.key !== undefined && message.key !== null)
-      return positive(hash(Buffer.from(message.key as string))) % partitionMetadata.length
-    const counter = (counters.get(topic) ?? Math.floor(Math.random() * 0x7fff_ffff)) + 1
-    counters.set(topic, counter)
+    const key = bytesFrom(message.key)
+    if (key !== null) return positive(hash(Buffer.from(key as string))) % partitionMetadata.length
+    const turn = nextTurn(topic)
     const available = partitionMetadata.filter(({ leader }) => leader >= 0)
-    if (available.length === 0) return positive(counter) % partitionMetadata.length
-    return available[positive(counter) % available.length]!.partitionId
+    if (available.length === 0) return turn % partitionMetadata.length
+    return available[turn % available.length]!.partitionId
+  }
+}
+
+/** Each topic for itself, beginning anywhere. */
+function turns(): (topic: string) => number {
+  const counters = new Map<string, number>()
+  return (topic) => {
+    const turn = positive((counters.get(topic) ?? Math.floor(Math.random() * 0x7fff_ffff)) + 1)
+    counters.set(topic, turn)
+    return turn
   }
 }
 

@@ -12,45 +12,56 @@ export interface TopicSelection {
   readonly partitions?: readonly number[]
 }
 
+/** Partitions are the exceptions: paused ones, or in a topic that is paused as a whole those that are not. */
+interface Pause {
+  readonly isWhole: boolean
+  readonly exceptions: Set<number>
+}
+
 export class PausedPartitions {
-  readonly #topics = new Map<string, 'all' | Set<number>>()
+  readonly #topics = new Map<string, Pause>()
 
   pause(selections: readonly TopicSelection[]): void {
-    for (const { topic, partitions } of selections) {
-      const paused = this.#topics.get(topic)
-      if (partitions === undefined) this.#topics.set(topic, 'all')
-      else if (paused !== 'all') this.#topics.set(topic, new Set([...(paused ?? []), ...partitions]))
-    }
+    for (const { topic, partitions } of selections)
+      if (partitions === undefined) this.#topics.set(topic, { isWhole: true, exceptions: new Set() })
+      else this.#change(topic, partitions, true)
   }
 
-  /** `assigned`: which partitions a topic that is paused as a whole stands for. */
-  resume(selections: readonly TopicSelection[], assigned: readonly TopicPartition[]): void {
-    for (const { topic, partitions } of selections) {
-      const paused = this.#topics.get(topic)
-      if (partitions === undefined || paused === undefined) {
-        this.#topics.delete(topic)
-        continue
-      }
-      const all =
-        paused === 'all' ? assigned.filter((one) => one.topic === topic).map(({ partition }) => partition) : paused
-      const rest = new Set([...all].filter((partition) => !partitions.includes(partition)))
-      if (rest.size === 0) this.#topics.delete(topic)
-      else this.#topics.set(topic, rest)
-    }
+  resume(selections: readonly TopicSelection[]): void {
+    for (const { topic, partitions } of selections)
+      if (partitions === undefined) this.#topics.delete(topic)
+      else this.#change(topic, partitions, false)
+  }
+
+  clear(): void {
+    this.#topics.clear()
   }
 
   has({ topic, partition }: TopicPartition): boolean {
     const paused = this.#topics.get(topic)
-    return paused === 'all' || paused?.has(partition) === true
+    return paused !== undefined && paused.isWhole !== paused.exceptions.has(partition)
   }
 
+  /** Of the partitions that are assigned. */
   list(assigned: readonly TopicPartition[]): TopicPartitions[] {
-    return [...this.#topics].map(([topic, paused]) => ({
+    const topics = new Map<string, number[]>()
+    for (const place of assigned) {
+      if (!this.has(place)) continue
+      const partitions = topics.get(place.topic) ?? []
+      topics.set(place.topic, partitions)
+      partitions.push(place.partition)
+    }
+    return [...topics].map(([topic, partitions]) => ({
       topic,
-      partitions:
-        paused === 'all'
-          ? assigned.filter((one) => one.topic === topic).map(({ partition }) => partition)
-          : [...paused],
+      partitions: partitions.toSorted((one, other) => one - other),
     }))
+  }
+
+  #change(topic: string, partitions: readonly number[], isPaused: boolean): void {
+    const pause = this.#topics.get(topic) ?? { isWhole: false, exceptions: new Set() }
+    this.#topics.set(topic, pause)
+    for (const partition of partitions)
+      if (isPaused === pause.isWhole) pause.exceptions.delete(partition)
+      else pause.exceptions.add(partition)
   }
 }

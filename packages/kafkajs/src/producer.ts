@@ -12,21 +12,26 @@ import { InstrumentationEvents, type Listener } from './events.ts'
 import type { Logger } from './logger.ts'
 import { recordFrom, type Bytes, type Message } from './message.ts'
 import { forwardRequests } from './network-events.ts'
-import { partitionMetadata, type ICustomPartitioner, type PartitionMetadata } from './partitioners.ts'
+import {
+  defaultPartitioner,
+  partitionMetadata,
+  type ICustomPartitioner,
+  type PartitionMetadata,
+} from './partitioners.ts'
 import { retryFrom, type RetryOptions } from './retry.ts'
 import { createTransaction, type Transaction } from './transaction.ts'
-import { translated } from './translate-error.ts'
+import { exceeding, translated, translateError } from './translate-error.ts'
 
 export interface ProducerConfig {
-  readonly createPartitioner?: ICustomPartitioner
-  readonly retry?: RetryOptions
-  readonly metadataMaxAge?: number
-  readonly allowAutoTopicCreation?: boolean
-  readonly idempotent?: boolean
-  readonly transactionalId?: string
-  readonly transactionTimeout?: number
+  createPartitioner?: ICustomPartitioner
+  retry?: RetryOptions
+  metadataMaxAge?: number
+  allowAutoTopicCreation?: boolean
+  idempotent?: boolean
+  transactionalId?: string
+  transactionTimeout?: number
   /** Requests on their way to one broker. Default 5, where KafkaJS has no bound. */
-  readonly maxInFlightRequests?: number
+  maxInFlightRequests?: number
 }
 
 export interface ProducerRecord {
@@ -91,11 +96,15 @@ const BATCH_SIZE = 1024 * 1024
 /** KafkaJS has no bound of its own; the broker has. */
 const MAX_REQUEST_SIZE = 100 * 1024 * 1024
 
-export function createProducer(connections: Connections, config: ProducerConfig, logger: Logger): Producer {
+export function createProducer(connections: Connections, config: ProducerConfig, rootLogger: Logger): Producer {
   const { idempotent = false, transactionalId, transactionTimeout = 60_000, createPartitioner } = config
+  const logger = rootLogger.namespace('Producer')
   const retry = retryFrom(connections.retry, config.retry)
+  if (idempotent && retry.retries < 1)
+    throw new KafkaJSNonRetriableError('Idempotent producer must allow retries to protect against transient errors')
   const events = new InstrumentationEvents(eventNames, logger)
   const partitioner = createPartitioner?.()
+  const roundRobinWithoutKey = defaultPartitioner()
   /** By what KafkaJS lets each call choose and the client a producer: acks and codec. */
   const producers = new Map<string, Underlying>()
   let transactional: Underlying | null = null
@@ -112,15 +121,14 @@ export function createProducer(connections: Connections, config: ProducerConfig,
       retryBackoffMs: retry.initialRetryTime,
       retryBackoffMaxMs: retry.maxRetryTime,
       lingerMs: 0,
+      partitioner: roundRobinWithoutKey,
       batchSize: BATCH_SIZE,
       maxRequestSize: MAX_REQUEST_SIZE,
       transactionTimeoutMs: transactionTimeout,
       ...(own.transactionalId === undefined ? {} : { transactionalId: own.transactionalId }),
       ...(config.metadataMaxAge === undefined ? {} : { metadataMaxAgeMs: config.metadataMaxAge }),
       ...(config.allowAutoTopicCreation === undefined ? {} : { allowAutoCreateTopics: config.allowAutoTopicCreation }),
-      ...(config.maxInFlightRequests === undefined || config.maxInFlightRequests === null
-        ? {}
-        : { maxInFlightRequestsPerConnection: config.maxInFlightRequests }),
+      ...(config.maxInFlightRequests ? { maxInFlightRequestsPerConnection: config.maxInFlightRequests } : {}),
     }) as Underlying
 
   const producerFor = (acks: number, compression: CompressionTypes): Underlying => {
@@ -168,7 +176,7 @@ export function createProducer(connections: Connections, config: ProducerConfig,
         "Not requiring ack for all messages invalidates the idempotent producer's EoS guarantees",
       )
     checkConnected()
-    return await translated(sendThrough(producerFor(acks, compression), acks, topicMessages))
+    return await exceeding(retry, sendThrough(producerFor(acks, compression), acks, topicMessages))
   }
 
   const checkConnected = (): void => {
@@ -224,14 +232,14 @@ export function createProducer(connections: Connections, config: ProducerConfig,
         transactional.beginTransaction()
       } catch (error) {
         isInTransaction = false
-        throw error
+        throw translateError(error)
       }
       const producer = transactional
       return createTransaction({
         producer,
         send: (topicMessages) => {
           checkMessages(topicMessages)
-          return sendThrough(producer, -1, topicMessages)
+          return exceeding(retry, sendThrough(producer, -1, topicMessages))
         },
         ended: () => {
           isInTransaction = false

@@ -2,14 +2,14 @@
 
 export interface RetryOptions {
   /** Longest pause, milliseconds. */
-  readonly maxRetryTime?: number
-  readonly initialRetryTime?: number
+  maxRetryTime?: number
+  initialRetryTime?: number
   /** Share by which a pause varies. */
-  readonly factor?: number
-  readonly multiplier?: number
-  readonly retries?: number
+  factor?: number
+  multiplier?: number
+  retries?: number
   /** Whether a consumer whose retries are used up begins anew. Default: it does. */
-  readonly restartOnFailure?: (error: Error) => Promise<boolean>
+  restartOnFailure?: (error: Error) => Promise<boolean>
 }
 
 export interface Retry {

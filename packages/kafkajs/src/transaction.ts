@@ -2,6 +2,7 @@
 import type { Producer as ClientProducer } from '@millrace/client'
 import { KafkaJSNonRetriableError } from './errors.ts'
 import type { ProducerBatch, ProducerRecord, RecordMetadata, Sender, TopicMessages } from './producer.ts'
+import { committableFrom } from './places.ts'
 import { translated } from './translate-error.ts'
 
 export interface PartitionOffset {
@@ -57,9 +58,9 @@ export function createTransaction({ producer, send, ended }: TransactionOptions)
   }
 }
 
-/** One entry per partition. */
-export function flat(topics: readonly TopicOffsets[]): { topic: string; partition: number; offset: bigint }[] {
+/** One entry per partition. Of metadata KafkaJS's types say nothing, but it commits them. */
+export function flat(topics: readonly TopicOffsets[]): ReturnType<typeof committableFrom>[] {
   return topics.flatMap(({ topic, partitions }) =>
-    partitions.map(({ partition, offset }) => ({ topic, partition, offset: BigInt(offset) })),
+    partitions.map((one: PartitionOffset & { metadata?: string }) => committableFrom({ topic, ...one })),
   )
 }

@@ -4,11 +4,13 @@ import {
   KafkaJSConnectionError,
   KafkaJSError,
   KafkaJSNonRetriableError,
+  KafkaJSNumberOfRetriesExceeded,
   KafkaJSProtocolError,
   KafkaJSRequestTimeoutError,
   KafkaJSSASLAuthenticationError,
   KafkaJSServerDoesNotSupportApiKey,
 } from './errors.ts'
+import type { Retry } from './retry.ts'
 
 /** KafkaJS's older names of codes that Kafka has renamed. */
 const formerNames: Readonly<Record<string, string>> = {
@@ -54,5 +56,15 @@ export async function translated<T>(work: Promise<T>): Promise<T> {
     return await work
   } catch (error) {
     throw translateError(error)
+  }
+}
+
+/** The same of an operation that is repeated: what is left in the end of an error that may pass says that it was. */
+export async function exceeding<T>({ retries, maxRetryTime }: Retry, work: Promise<T>): Promise<T> {
+  try {
+    return await translated(work)
+  } catch (error) {
+    if (!(error instanceof KafkaJSError) || !error.retriable) throw error
+    throw new KafkaJSNumberOfRetriesExceeded(error, { retryCount: retries, retryTime: maxRetryTime })
   }
 }

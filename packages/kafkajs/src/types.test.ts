@@ -1,6 +1,7 @@
 /** What programs of KafkaJS written in TypeScript ask of the compiler. Compiled, not run. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { ConnectionOptions } from 'node:tls'
 import {
   AclOperationTypes,
   AclPermissionTypes,
@@ -8,17 +9,28 @@ import {
   AssignerProtocol,
   ConfigResourceTypes,
   Kafka,
+  KafkaJSConnectionClosedError,
+  KafkaJSConnectionError,
+  KafkaJSError,
+  KafkaJSNumberOfRetriesExceeded,
+  KafkaJSOffsetOutOfRange,
   KafkaJSRequestTimeoutError,
   KafkaJSTopicMetadataNotLoaded,
   ResourcePatternTypes,
+  type Assigner,
+  type Cluster,
   type ConnectEvent,
   type ConsumerCommitOffsetsEvent,
+  type ConsumerConfig,
   type ConsumerEndBatchProcessEvent,
   type DeleteAclResponse,
   type InstrumentationEvent,
   type ISerializer,
+  type KafkaConfig,
+  type KafkaMessage,
   type MemberAssignment,
   type MemberMetadata,
+  type ProducerConfig,
   type RemoveInstrumentationEventListener,
   type RequestEvent,
 } from './index.ts'
@@ -71,6 +83,43 @@ test('answers and errors have the fields that programs read', () => {
   const timeout = new KafkaJSRequestTimeoutError('late', { broker: 'b:1', correlationId: 7, createdAt: 1 })
   assert.deepEqual([timeout.broker, timeout.correlationId, timeout.retriable], ['b:1', 7, true])
   assert.equal(new KafkaJSTopicMetadataNotLoaded('none', { topic: 't' }).topic, 't')
+})
+
+test('configurations are put together piece by piece, and tests of programs make messages', () => {
+  const compiles = (tls: ConnectionOptions) => {
+    const config: KafkaConfig = { brokers: ['b:1'] }
+    config.ssl = tls
+    config.retry = {}
+    config.retry.retries = 3
+    config.sasl = { mechanism: 'plain', username: 'u', password: 'p' }
+    if (typeof config.brokers !== 'function') config.brokers.push('c:1')
+    const consumerConfig: ConsumerConfig = { groupId: 'g' }
+    consumerConfig.partitionAssigners = []
+    consumerConfig.partitionAssigners.push(({ cluster }: { cluster: Cluster }) => assignerOf(cluster))
+    const producerConfig: ProducerConfig = {}
+    producerConfig.idempotent = true
+    const message: KafkaMessage = { key: null, value: null, timestamp: '0', attributes: 0, offset: '0', size: 0 }
+    const textOf = ({ headers }: KafkaMessage): string | undefined => headers?.['a']?.toString()
+    return [textOf(message), consumerConfig, producerConfig]
+  }
+  const assignerOf = (_cluster: Cluster): Assigner => {
+    throw new Error('never called')
+  }
+  assert.equal(typeof compiles, 'function')
+})
+
+test('errors are made and read as with KafkaJS', () => {
+  const metadata = { topic: 't', partition: 0 }
+  assert.equal(new KafkaJSOffsetOutOfRange(new Error('gone'), metadata).partition, 0)
+  const exceeded = new KafkaJSNumberOfRetriesExceeded('often', { retryCount: 1, retryTime: 2 })
+  const stack: string = exceeded.stack
+  assert.match(stack, /Caused by: often/)
+  const broker: string = new KafkaJSConnectionError('refused', { broker: 'b:1' }).broker
+  assert.equal(broker, 'b:1')
+  const cause: string | undefined = new KafkaJSError(new Error('bad'), { cause: new Error('why') }).cause?.message
+  assert.equal(cause, 'why')
+  assert.equal(new KafkaJSConnectionClosedError('closed', { host: 'b', port: 1 }).broker, 'b:1')
+  assert.equal('helpUrl' in new KafkaJSError('bad'), false)
 })
 
 test('the protocol of assigners is a pair of serializers', () => {
