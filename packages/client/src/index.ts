@@ -111,7 +111,7 @@ export type {
 export type { Deserializer, Serde, SerdeContext, Serializer } from './serde/serde.ts'
 export { serde } from './serde/serdes.ts'
 export type { StandardSchema } from './serde/standard-schema.ts'
-export { failureHeaders } from './consumer/run/failed-record.ts'
+export { failureHeaders } from './consumer/run/failures/failed-record.ts'
 export type { ShareConsumerOptions } from './share/options.ts'
 export type {
   Acknowledgement,

@@ -8,7 +8,8 @@ import type { Consumer } from './consumer.ts'
 import { KafkaConsumer } from './kafka-consumer.ts'
 import { consumerOptions } from './options.ts'
 import type { Deserializers } from './records/record-origin.ts'
-import { runConsumer, type RunHost } from './run/run-consumer.ts'
+import { runConsumer } from './run/run-consumer.ts'
+import type { RunHost } from './run/run-host.ts'
 
 export const CONSUMER_METRICS = 'consumer-metrics'
 

@@ -7,7 +7,7 @@ import type { ConsumerRecord, ProducerRecord } from '../../record.ts'
 import { serde } from '../../serde/serdes.ts'
 import type { Consumer } from '../consumer.ts'
 import type { ConsumerOptions } from '../options.ts'
-import { failureHeaders } from './failed-record.ts'
+import { failureHeaders } from './failures/failed-record.ts'
 
 const quick = {
   'group.consumer.heartbeat.interval.ms': 100,

@@ -5,10 +5,10 @@
  * the dead letters. Whoever takes over a partition of the first topic learns of the keys that wait there from the retry topic itself.
  */
 import type { Clock } from '@millrace/runtime'
-import type { ConsumerRecord, TopicPartition, TopicPartitionOffset } from '../../record.ts'
+import type { ConsumerRecord, TopicPartition, TopicPartitionOffset } from '../../../record.ts'
 import type { FailedRecord } from './failed-record.ts'
 import type { FailureSink } from './failure-sink.ts'
-import { hashOf } from './key-hash.ts'
+import { hashOf } from '../key-hash.ts'
 
 /** Above it every record that has a key goes through the retry topic. */
 const maxKeys = 100_000

@@ -2,7 +2,7 @@
  * What a record carries on its way to a retry or dead letter topic: where it was read first, how often it was handled, and what went wrong. Names are
  * those of Kafka's own dead letters (KIP-1191, KIP-1034), values are text. See docs/decisions/0017.
  */
-import type { ConsumerRecord } from '../../record.ts'
+import type { ConsumerRecord } from '../../../record.ts'
 
 export const failureHeaders = {
   /** Where the record was read first, in decimal digits as everything that is a number. */

@@ -1,23 +1,14 @@
 /** What an executor has in hand of one partition: a batch, the records of it that have begun, and those that wait behind them. */
-import type { Timer } from '@millrace/runtime'
-import type { ConsumerRecord, TopicPartition, TopicPartitionOffset } from '../../record.ts'
-import type { ConsumerBatch } from '../consumer.ts'
-import type { HandlerContext } from '../run-options.ts'
+import type { Clock, Timer } from '@millrace/runtime'
+import type { ConsumerRecord, TopicPartition, TopicPartitionOffset } from '../../../record.ts'
+import type { ConsumerBatch } from '../../consumer.ts'
+import type { RecordSource } from '../../record-source.ts'
+import type { HandlerContext } from '../../run-options.ts'
 import { FinishedPrefix, type Slot } from './finished-prefix.ts'
-import { hashOf } from './key-hash.ts'
+import { Lanes, type Lane } from './lanes.ts'
 
-/** Records that may wait in lanes of keys, and slots that may be in use, before no more is taken from the batch. */
-const maxWaiting = 1_000
+/** Slots that may be in use before no more is taken from the batch. */
 const maxSlots = 10_000
-
-/** Records that must be handled one after the other: all of the partition, or those of one key. */
-export interface Lane<K, V> {
-  /** The hash of the keys it serves; null for the lane of a whole partition. */
-  readonly hash: number | null
-  isBusy: boolean
-  /** Behind the one it is busy with, oldest first. */
-  readonly waiting: Invocation<K, V>[]
-}
 
 /** A record that has begun and not ended: its handler runs, it waits for its turn, or to be handled again. */
 export interface Invocation<K, V> {
@@ -25,7 +16,7 @@ export interface Invocation<K, V> {
   readonly record: ConsumerRecord<K, V>
   readonly slot: Slot
   /** Null when no other waits for this record. */
-  readonly lane: Lane<K, V> | null
+  readonly lane: Lane<Invocation<K, V>> | null
   /** Of the work, when it began; when they differ the record has been given back since. */
   readonly generation: number
   attempt: number
@@ -45,27 +36,21 @@ export class PartitionWork<K, V> implements TopicPartition {
   readonly partition: number
   readonly intake: Intake<K, V>
   readonly prefix = new FinishedPrefix()
-  /** What handlers get with records handled for the first time: one object for all. */
-  readonly context: HandlerContext
-  /** The only lane when ordered by partition. */
-  readonly lane: Lane<K, V> = { hash: null, isBusy: false, waiting: [] }
-  /** Invocations in the application's hands or on their way elsewhere. */
-  running = 0
   /** In the executor's queue. */
   isQueued = false
   isPaused = false
   /** Being given up: nothing more begins. */
   isEnding = false
-  /** It is not known yet what its records need. */
+  /** Its admission is not over. */
   isGated = false
   /** Runs until the record kept for later is due. */
   dueTimer: Timer | null = null
   /** Could begin but for the pause. */
   readonly parked: Invocation<K, V>[] = []
   readonly #abort = new AbortController()
-  /** Those that are busy, when ordered by key. Keys of one hash wait for each other, which does no harm. */
-  readonly #lanes = new Map<number, Lane<K, V>>()
-  #waiting = 0
+  /** What handlers get with records handled for the first time: one object for all. */
+  readonly #firstContext: HandlerContext = { signal: this.#abort.signal, attempt: 1 }
+  readonly #lanes: Lanes<Invocation<K, V>>
   #generation = 0
   #records: Iterator<ConsumerRecord<K, V>> | null = null
   #keptForLater: ConsumerRecord<K, V> | null = null
@@ -74,13 +59,15 @@ export class PartitionWork<K, V> implements TopicPartition {
   /** Behind the batch, and behind what follows its records that is not for the application. */
   #end: TopicPartitionOffset | null = null
   #reported: bigint | null = null
+  /** What has entered and not left. */
+  #inHand = 0
   #whenIdle: (() => void)[] = []
 
   constructor({ topic, partition }: TopicPartition, intake: Intake<K, V>) {
     this.topic = topic
     this.partition = partition
     this.intake = intake
-    this.context = { signal: this.#abort.signal, attempt: 1 }
+    this.#lanes = new Lanes(intake.ordering)
   }
 
   /** Changes whenever what is in hand is given back. */
@@ -97,9 +84,7 @@ export class PartitionWork<K, V> implements TopicPartition {
   /** Whether a record of the batch may be taken, as far as the partition itself is concerned. */
   get mayBegin(): boolean {
     if (this.#records === null || this.isPaused || this.isGated || this.isEnding || this.dueTimer !== null) return false
-    return this.intake.ordering === 'partition'
-      ? !this.lane.isBusy
-      : this.#waiting < maxWaiting && this.prefix.slots < maxSlots
+    return this.#lanes.hasRoom && this.prefix.slots < maxSlots
   }
 
   /** The next record of the batch; null when that has ended. */
@@ -115,18 +100,21 @@ export class PartitionWork<K, V> implements TopicPartition {
     return null
   }
 
+  /** How long the record has to wait; nothing above 0: it need not. */
+  msUntilDue(record: ConsumerRecord<K, V>, clock: Pick<Clock, 'now'>): number {
+    const { dueMs } = this.intake
+    return dueMs === null ? 0 : dueMs(record) - clock.now()
+  }
+
   keepForLater(record: ConsumerRecord<K, V>): void {
     this.#keptForLater = record
   }
 
   /** Puts the record behind one of its key that has not ended. Returns false when there is none. */
   waitsForItsKey(record: ConsumerRecord<K, V>): boolean {
-    const { rawKey } = record
-    if (rawKey === null || this.#lanes.size === 0) return false
-    const lane = this.#lanes.get(hashOf(rawKey))
-    if (lane === undefined) return false
-    lane.waiting.push(this.#invocation(record, lane, this.#generation))
-    this.#waiting++
+    const lane = this.#lanes.busyWithKeyOf(record)
+    if (lane === null) return false
+    this.#lanes.wait(lane, this.#invocation(record, lane, this.#generation))
     return true
   }
 
@@ -135,22 +123,10 @@ export class PartitionWork<K, V> implements TopicPartition {
    * does not count.
    */
   occupy(record: ConsumerRecord<K, V>, generation = this.#generation): Invocation<K, V> {
-    let lane: Lane<K, V> | null = this.lane
-    if (this.intake.ordering === 'key') {
-      const { rawKey } = record
-      lane = rawKey === null ? null : this.#laneOf(hashOf(rawKey))
-    }
-    if (lane !== null) lane.isBusy = true
-    return this.#invocation(record, lane, generation)
+    return this.#invocation(record, this.#lanes.occupy(record), generation)
   }
 
-  #laneOf(hash: number): Lane<K, V> {
-    let lane = this.#lanes.get(hash)
-    if (lane === undefined) this.#lanes.set(hash, (lane = { hash, isBusy: true, waiting: [] }))
-    return lane
-  }
-
-  #invocation(record: ConsumerRecord<K, V>, lane: Lane<K, V> | null, generation: number): Invocation<K, V> {
+  #invocation(record: ConsumerRecord<K, V>, lane: Lane<Invocation<K, V>> | null, generation: number): Invocation<K, V> {
     const { offset, leaderEpoch } = record
     const slot =
       generation === this.#generation ? this.prefix.begin(record) : { offset, leaderEpoch, isDone: false, next: null }
@@ -158,7 +134,7 @@ export class PartitionWork<K, V> implements TopicPartition {
   }
 
   contextOf(attempt: number): HandlerContext {
-    return attempt === 1 ? this.context : { signal: this.context.signal, attempt }
+    return attempt === 1 ? this.#firstContext : { signal: this.#abort.signal, attempt }
   }
 
   isCurrent({ generation }: Invocation<K, V>): boolean {
@@ -167,15 +143,7 @@ export class PartitionWork<K, V> implements TopicPartition {
 
   /** The invocation has ended, finished or not: returns the one that waited for it, whose turn it is. */
   leaveLane({ lane }: Invocation<K, V>): Invocation<K, V> | null {
-    if (lane === null) return null
-    const next = lane.waiting.shift()
-    if (next !== undefined) {
-      this.#waiting--
-      return next
-    }
-    lane.isBusy = false
-    if (lane.hash !== null) this.#lanes.delete(lane.hash)
-    return null
+    return lane === null ? null : this.#lanes.leave(lane)
   }
 
   /** Everything that was taken is finished. */
@@ -191,14 +159,14 @@ export class PartitionWork<K, V> implements TopicPartition {
     return this.#start === null ? null : { topic: this.topic, partition: this.partition, offset: this.#start }
   }
 
-  /** What has been finished since this was last asked; null when nothing was. */
-  takeProgress(): TopicPartitionOffset | null {
+  /** Tells the source what has been finished since it was last told. */
+  reportTo(source: Pick<RecordSource<K, V>, 'handled'>): void {
     const { last } = this.prefix
-    if (last === null) return null
+    if (last === null) return
     const position = this.isFinished && this.#end !== null ? this.#end : this.#behind(last.offset, last.leaderEpoch)
-    if (position.offset === this.#reported) return null
+    if (position.offset === this.#reported) return
     this.#reported = position.offset
-    return position
+    source.handled(position)
   }
 
   #behind(offset: bigint, leaderEpoch: number | null): TopicPartitionOffset {
@@ -215,8 +183,7 @@ export class PartitionWork<K, V> implements TopicPartition {
     this.#reported = null
     this.#records = null
     this.#keptForLater = null
-    this.#waiting = 0
-    for (const lane of this.#lanes.values()) lane.waiting.length = 0
+    this.#lanes.dropWaiting()
     this.dueTimer?.cancel()
     this.dueTimer = null
   }
@@ -226,11 +193,11 @@ export class PartitionWork<K, V> implements TopicPartition {
   }
 
   entered(): void {
-    this.running++
+    this.#inHand++
   }
 
   left(): void {
-    if (--this.running > 0) return
+    if (--this.#inHand > 0) return
     const waiting = this.#whenIdle
     this.#whenIdle = []
     for (const resolve of waiting) resolve()
@@ -238,6 +205,6 @@ export class PartitionWork<K, V> implements TopicPartition {
 
   /** Resolves when nothing of the partition is in the application's hands. */
   idle(): Promise<void> {
-    return this.running === 0 ? Promise.resolve() : new Promise((resolve) => this.#whenIdle.push(resolve))
+    return this.#inHand === 0 ? Promise.resolve() : new Promise((resolve) => this.#whenIdle.push(resolve))
   }
 }

@@ -1,6 +1,6 @@
 /** A record of a retry topic, as it was when it was read first: the handler need not know which way it came. */
-import type { ConsumerRecord, RecordHeader } from '../../record.ts'
-import type { RecordOrigin } from '../records/record-origin.ts'
+import type { ConsumerRecord, RecordHeader } from '../../../record.ts'
+import type { RecordOrigin } from '../../records/record-origin.ts'
 import type { Origin } from './failed-record.ts'
 
 export class RetriedRecord<K, V> implements ConsumerRecord<K, V> {

@@ -1,7 +1,7 @@
 /** Where failed records are written, and confirmed by all replicas before anything is committed. */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
-import type { Producer } from '../../producer/producer.ts'
-import type { ProducerRecord, RecordMetadata } from '../../record.ts'
+import type { Producer } from '../../../producer/producer.ts'
+import type { ProducerRecord, RecordMetadata } from '../../../record.ts'
 import { headersFor, shortened, type FailedRecord, type HeaderList } from './failed-record.ts'
 
 export type BytesProducer = Pick<Producer<ProducerRecord<Uint8Array, Uint8Array>>, 'send' | 'close'>

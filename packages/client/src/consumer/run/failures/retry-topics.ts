@@ -1,7 +1,7 @@
 /** Sees to it that the topics exist that failed records go to. */
 import { CreateTopics, ErrorCode, errorName, KafkaError } from '@millrace/protocol'
-import type { TopicImage } from '../../cluster/cluster-image.ts'
-import type { Cluster } from '../../cluster/cluster.ts'
+import type { TopicImage } from '../../../cluster/cluster-image.ts'
+import type { Cluster } from '../../../cluster/cluster.ts'
 
 /** Long enough for a topic that exists to be known, short enough for one that does not. */
 const lookMs = 2_000

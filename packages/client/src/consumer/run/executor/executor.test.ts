@@ -3,11 +3,11 @@ import { test } from 'node:test'
 import { nodeRuntime } from '@millrace/runtime'
 import { SimulatedClock, SimulatedTime } from '@millrace/runtime/testing'
 import fc from 'fast-check'
-import type { HandlerContext } from '../run-options.ts'
+import type { HandlerContext } from '../../run-options.ts'
 import { Executor } from './executor.ts'
 import type { FailureRule } from './failure-rule.ts'
 import type { Intake } from './partition-work.ts'
-import { MemorySource, textRecord, type TextRecord } from './testing/memory-source.ts'
+import { MemorySource, textRecord, type TextRecord } from '../testing/memory-source.ts'
 
 type Handle = (record: TextRecord, context: HandlerContext) => void | Promise<void>
 

@@ -1,6 +1,6 @@
 /** How long a record that failed waits, and through which topic. */
 import type { Random } from '@millrace/runtime'
-import type { RetryOptions } from '../run-options.ts'
+import type { RetryOptions } from '../../run-options.ts'
 
 const defaults = { initialMs: 1_000, factor: 2, maxMs: 60_000 }
 const defaultJitter = 0.2

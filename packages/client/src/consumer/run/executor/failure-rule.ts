@@ -1,4 +1,4 @@
-import type { ConsumerRecord } from '../../record.ts'
+import type { ConsumerRecord } from '../../../record.ts'
 
 export interface Failure<K, V> {
   readonly record: ConsumerRecord<K, V>

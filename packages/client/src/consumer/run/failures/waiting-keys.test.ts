@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { silentLogger } from '@millrace/runtime'
 import { SimulatedClock, SimulatedTime } from '@millrace/runtime/testing'
-import type { RecordMetadata } from '../../record.ts'
+import type { RecordMetadata } from '../../../record.ts'
 import type { FailureSink } from './failure-sink.ts'
-import { textRecord, type TextRecord } from './testing/memory-source.ts'
+import { textRecord, type TextRecord } from '../testing/memory-source.ts'
 import { WaitingKeys } from './waiting-keys.ts'
 
 function world({ writeMs = 0 }: { writeMs?: number } = {}) {

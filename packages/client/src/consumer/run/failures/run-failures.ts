@@ -1,10 +1,10 @@
 /** What `run` does with records whose handler threw: again in place, through a topic, to the dead letters, or the end. */
 import type { Clock, Random } from '@millrace/runtime'
-import type { ConsumerRecord } from '../../record.ts'
-import type { DeadLetterOptions, RetryOptions } from '../run-options.ts'
+import type { ConsumerRecord } from '../../../record.ts'
+import type { DeadLetterOptions, RetryOptions } from '../../run-options.ts'
 import type { BackoffSchedule } from './backoff-schedule.ts'
 import { passageOf, type Origin } from './failed-record.ts'
-import type { Failure, FailureRule, Verdict } from './failure-rule.ts'
+import type { Failure, FailureRule, Verdict } from '../executor/failure-rule.ts'
 import { UnsafeRecord, type FailureSink } from './failure-sink.ts'
 import type { WaitingKeys } from './waiting-keys.ts'
 

@@ -1,0 +1,67 @@
+/** What `consumer.run()` accepts. */
+import {
+  flag,
+  fraction,
+  integer,
+  isFunction,
+  isObject,
+  milliseconds,
+  oneOf,
+  optional,
+  required,
+  shaped,
+  text,
+} from '../../config/option.ts'
+import { settingsFrom } from '../../config/settings.ts'
+import type { RunOptions } from '../run-options.ts'
+import type { RunHost } from './run-host.ts'
+
+const retryOptions = {
+  attempts: required(integer(1)),
+  backoff: optional<unknown>(
+    shaped(
+      'a number of milliseconds, or { initialMs, factor, maxMs }',
+      (value) =>
+        milliseconds().accepts(value) ||
+        (isObject(value) &&
+          milliseconds().accepts(value['initialMs']) &&
+          (value['factor'] === undefined || fraction(1, Infinity).accepts(value['factor'])) &&
+          (value['maxMs'] === undefined || milliseconds().accepts(value['maxMs']))),
+    ),
+    undefined,
+  ),
+  jitter: optional<unknown>(fraction(0, 1), undefined),
+  topic: optional<unknown>(text, undefined),
+  keepKeyOrder: optional<unknown>(flag, undefined),
+  retriable: optional<unknown>(shaped('a function that takes an error', isFunction), undefined),
+} as const
+
+const runOptions = {
+  eachRecord: required(shaped('a function that takes a record', isFunction)),
+  concurrency: optional(integer(1), 1),
+  ordering: optional(oneOf('partition', 'key'), 'partition'),
+  retry: optional<unknown>(shaped('an object with attempts', isObject), undefined),
+  deadLetter: optional<unknown>(shaped('an object with a topic', isObject), undefined),
+  signal: optional<unknown>(
+    shaped('an AbortSignal', (value) => value instanceof AbortSignal),
+    undefined,
+  ),
+} as const
+
+/** @throws TypeError for options that are unknown or wrong. */
+export function checkRunOptions<K, V>(options: RunOptions<K, V>, host: RunHost<K, V>): void {
+  const place = 'consumer.run()'
+  settingsFrom(runOptions, { ...options }, place)
+  const { retry, deadLetter } = options
+  if (retry !== undefined) settingsFrom(retryOptions, { ...retry }, `${place}: retry`)
+  if (deadLetter !== undefined) settingsFrom({ topic: required(text) }, { ...deadLetter }, `${place}: deadLetter`)
+  if (retry?.keepKeyOrder === true && retry.topic === undefined)
+    throw new TypeError(`${place}: keepKeyOrder goes with retry.topic; in place, order is kept anyway`)
+  if (deadLetter !== undefined && host.reads(deadLetter.topic))
+    throw new TypeError(`${place}: deadLetter.topic ${deadLetter.topic} is among the topics that this consumer reads`)
+  if (retry?.topic === undefined) return
+  if (host.settings.groupId === null || host.alsoSubscribe === null)
+    throw new TypeError(`${place}: retry.topic needs a groupId and a subscription, for the retry topic is read as well`)
+  if (retry.keepKeyOrder === true && host.settings.enableAutoCommit === false)
+    throw new TypeError(`${place}: keepKeyOrder needs enableAutoCommit; commits tell when a key waits no more`)
+}
