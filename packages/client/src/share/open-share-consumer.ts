@@ -82,6 +82,8 @@ class OpenShareConsumer<K, V> implements ShareConsumer<K, V> {
         for (const record of batch.records) {
           if (signal?.aborted === true || this.#closing !== null) return
           next++
+          // Those before it took too long.
+          if (!this.#reading.isLocked(record)) continue
           this.#handed = [record]
           yield record
           this.#settleHanded()

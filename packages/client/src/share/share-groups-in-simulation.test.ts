@@ -171,6 +171,23 @@ test('what is done with is told to the broker before its lock ends, though no mo
   await world.end()
 })
 
+test('a loop that was slow passes over records whose locks have ended meanwhile', async () => {
+  const world = await World.open(1)
+  await world.write(['a', 'b'])
+  const seen: string[] = []
+  const slow = world.consumer()
+  const loop = (async () => {
+    for await (const record of slow) {
+      seen.push(`${record.value}#${record.deliveryCount}`)
+      if (seen.length === 1) await world.sim.clock.sleep(2 * lockMs)
+      if (seen.length === 3) break
+    }
+  })()
+  await world.run(loop)
+  assert.deepEqual(seen, ['a#1', 'a#2', 'b#2'])
+  await world.end()
+})
+
 test('a member that does not ask within maxPollIntervalMs hears of it, and comes back when it asks', async () => {
   const world = await World.open(1)
   await world.write(['a'])

@@ -54,10 +54,7 @@ export class ShareReading<K, V> implements RecordReceiver, ShareMembershipOwner 
       outcomes: this.acknowledgements,
     })
     this.#reader = new AcquisitionReader(settings)
-    this.#ready = new ReadyRecords({
-      clock: cluster.world.clock,
-      isHeld: (acquisition) => this.#leaders.holds(acquisition),
-    })
+    this.#ready = new ReadyRecords((record) => this.isLocked(record))
   }
 
   get subscription(): readonly string[] {
@@ -115,6 +112,11 @@ export class ShareReading<K, V> implements RecordReceiver, ShareMembershipOwner 
 
   polled(): void {
     this.#membership.polled()
+  }
+
+  /** Whether the record is still this consumer's: its lock has not ended, nor gone with the session it was acquired in, as far as is known. */
+  isLocked({ lockedUntilMs, acquisition }: AcquiredRecord<K, V>): boolean {
+    return lockedUntilMs > this.#options.cluster.world.clock.monotonicMs() && this.#leaders.holds(acquisition)
   }
 
   /** Records that were handed out and not begun: they are the next to be handed out. */

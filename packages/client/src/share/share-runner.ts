@@ -78,7 +78,7 @@ export class ShareRunner<K, V> {
 
   #begin(record: AcquiredRecord<K, V>): void {
     // Somebody else has it by now.
-    if (record.lockedUntilMs <= this.#options.clock.monotonicMs()) return
+    if (!this.#options.reading.isLocked(record)) return
     const controller = new AbortController()
     let result
     try {
@@ -151,9 +151,9 @@ export class ShareRunner<K, V> {
     this.#timer = clock.after(Math.max(10, lockMs / looksPerLock), () => {
       const nowMs = clock.monotonicMs()
       for (const [record, controller] of this.#inHand)
-        if (record.lockedUntilMs <= nowMs) controller.abort(new DOMException('the lock has ended', 'AbortError'))
+        if (!reading.isLocked(record)) controller.abort(new DOMException('the lock has ended', 'AbortError'))
       const isDue = (record: AcquiredRecord<K, V>): boolean =>
-        record.lockedUntilMs > nowMs && record.lockedUntilMs - nowMs < lockMs * renewedBefore && !record.isAcknowledged
+        reading.isLocked(record) && record.lockedUntilMs - nowMs < lockMs * renewedBefore && !record.isAcknowledged
       const due = [...this.#inHand.keys(), ...this.#waiting].filter(isDue)
       if (due.length > 0 && !this.#isRenewing && !this.#cannotRenew) void this.#renew(due)
       this.#look()

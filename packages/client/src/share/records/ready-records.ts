@@ -1,24 +1,13 @@
-/**
- * Records that were acquired and not handed out, the oldest first. None is handed out that somebody else may have by now: its lock has ended, or is
- * gone with the session it was acquired in.
- */
-import type { Clock } from '@millrace/runtime'
+/** Records that were acquired and not handed out, the oldest first. None is handed out that is not locked any more: somebody else may have it. */
 import { AcquiredBatch, type AcquiredRecord } from './acquired-record.ts'
-import type { Acquisition } from './acquisition.ts'
-
-export interface ReadyRecordsOptions {
-  readonly clock: Clock
-  /** Whether the session that has the locks goes on, as far as is known. */
-  readonly isHeld: (acquisition: Acquisition) => boolean
-}
 
 export class ReadyRecords<K, V> {
-  readonly #options: ReadyRecordsOptions
+  readonly #isLocked: (record: AcquiredRecord<K, V>) => boolean
   /** Those of a list are of one partition. */
   readonly #lists: (readonly AcquiredRecord<K, V>[])[] = []
 
-  constructor(options: ReadyRecordsOptions) {
-    this.#options = options
+  constructor(isLocked: (record: AcquiredRecord<K, V>) => boolean) {
+    this.#isLocked = isLocked
   }
 
   add(records: readonly AcquiredRecord<K, V>[]): void {
@@ -32,12 +21,10 @@ export class ReadyRecords<K, V> {
 
   /** Up to `maxRecords` of one partition; null when there are none. */
   take(maxRecords: number): AcquiredBatch<K, V> | null {
-    const { clock, isHeld } = this.#options
-    const nowMs = clock.monotonicMs()
     for (;;) {
       const records = this.#lists.shift()
       if (records === undefined) return null
-      const locked = records.filter((record) => record.lockedUntilMs > nowMs && isHeld(record.acquisition))
+      const locked = records.filter(this.#isLocked)
       if (locked.length > maxRecords) this.#lists.unshift(locked.splice(maxRecords))
       if (locked.length > 0) return new AcquiredBatch(locked)
     }
