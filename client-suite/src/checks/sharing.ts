@@ -1,4 +1,5 @@
 // Share groups: records are locked one by one, and are accepted, released, rejected or renewed.
+import { setTimeout as pause } from 'node:timers/promises'
 import { KafkaError, serde, type Acknowledgement, type ShareConsumer, type ShareRecord } from '@millrace/client'
 import { expectEqual, expectSameItems, expectTrue } from '@millrace/interop/checking'
 import { IncrementalAlterConfigs, ShareFetch } from '@millrace/protocol'
@@ -59,23 +60,32 @@ check('every record once, accepted when the next is asked for', async (bench) =>
 })
 
 check('members share the records of one partition', async (bench) => {
-  const { open } = await scene(bench, { count: 200 })
+  const { open, write } = await scene(bench, { count: 200 })
   const members = [open({ maxPollRecords: 10 }), open({ maxPollRecords: 10 })]
   const done = new AbortController()
+  const signal = AbortSignal.any([done.signal, bench.signal])
   const seen: (string | null)[][] = [[], []]
-  await Promise.all(
+  const running = Promise.all(
     members.map((member, at) =>
       member.run({
-        signal: AbortSignal.any([done.signal, bench.signal]),
+        signal,
         eachRecord: async ({ value }) => {
           seen[at]!.push(value)
-          await new Promise((resolve) => setTimeout(resolve, 2))
-          if (seen.flat().length >= 200) done.abort()
+          await pause(2)
         },
       }),
     ),
   )
-  expectSameItems(seen.flat(), numbers(200), 'values of both')
+  let written = 200
+  // Who comes first may have them all.
+  while (seen.some(({ length }) => length === 0) && !signal.aborted) {
+    await write(String(written++))
+    await pause(20)
+  }
+  while (seen.flat().length < written && !signal.aborted) await pause(20)
+  done.abort()
+  await running
+  expectSameItems(seen.flat(), numbers(written), 'values of both')
   return seen.map(({ length }) => length).join(' and ')
 })
 
@@ -136,7 +146,7 @@ check(
       for await (const { value } of other.records({ signal })) intruders.push(value)
     })()
     // The lock would have ended, and the other, who waits for records, would have it.
-    await new Promise((resolve) => setTimeout(resolve, atMs + lockMs + 1000 - performance.now()))
+    await pause(atMs + lockMs + 1000 - performance.now())
     slow.acknowledge(record!, 'accept')
     const [result] = await slow.commit()
     expectEqual(result!.error, null, 'the acknowledgement')
