@@ -209,6 +209,30 @@ test('a transaction inside a transaction is refused when its turn does not come'
   )
 })
 
+test('a transaction that waits for its turn while the producer closes does not begin', async () => {
+  await using world = await start({})
+  const producer = world.kafka.producer({ transactionalId: 'tx' })
+  const inside = Promise.withResolvers<void>()
+  const leave = Promise.withResolvers<void>()
+  const first = producer.transaction(async (transaction) => {
+    await transaction.send({ topic: 't', partition: 0, value: 'lost' })
+    inside.resolve()
+    await leave.promise
+    throw new Error('changed my mind')
+  })
+  let isBegun = false
+  const second = producer.transaction(async () => void (isBegun = true))
+  const settled = Promise.allSettled([first, second])
+  await inside.promise
+  const closing = producer.close()
+  leave.resolve()
+  await closing
+  const [, refused] = await settled
+  assert.match(String((refused as PromiseRejectedResult).reason), /the producer is closed/)
+  assert.equal(isBegun, false)
+  assert.deepEqual(await committedValues(world.broker, 't', 0), [])
+})
+
 test('calls that do not fit the moment say what comes first', async () => {
   await using world = await start({})
   await using plain = world.kafka.producer()
