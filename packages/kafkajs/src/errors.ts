@@ -1,7 +1,7 @@
 /** The errors that KafkaJS's programs know, by its names and with its fields. */
 
-import type { DeleteGroupsResult } from './admin-groups.ts'
-import type { PartitionMetadata } from './partitioners.ts'
+import type { DeleteGroupsResult } from './admin/groups.ts'
+import type { PartitionMetadata } from './producer/partitioners.ts'
 
 /** An error, or what says what went wrong. */
 type Reason = Error | string

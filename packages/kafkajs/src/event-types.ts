@@ -1,5 +1,5 @@
 /** What KafkaJS's events carry, by the names under which its programs import them. */
-import type { TopicOffsets } from './transaction.ts'
+import type { TopicOffsets } from './producer/transaction.ts'
 
 export interface InstrumentationEvent<T> {
   /** A number that grows; KafkaJS's types call it a text. */

@@ -1,6 +1,6 @@
-export { AssignerProtocol } from './assigner-protocol.ts'
-export type { Assignment, ISerializer, MemberAssignment, MemberMetadata } from './assigner-protocol.ts'
-export { PartitionAssigners } from './assigners.ts'
+export { AssignerProtocol } from './consumer/assigner-protocol.ts'
+export type { Assignment, ISerializer, MemberAssignment, MemberMetadata } from './consumer/assigner-protocol.ts'
+export { PartitionAssigners } from './consumer/assigners.ts'
 export type {
   Assigner,
   AssignerCluster,
@@ -9,7 +9,7 @@ export type {
   GroupMemberAssignment,
   GroupState,
   PartitionAssigner,
-} from './assigners.ts'
+} from './consumer/assigners.ts'
 export type {
   Acl,
   AclEntry,
@@ -20,14 +20,14 @@ export type {
   DescribeAclResource,
   DescribeAclResponse,
   MatchingAcl,
-} from './admin-acls.ts'
+} from './admin/acls.ts'
 export type {
   ConfigEntries,
   ConfigSynonyms,
   DescribeConfigResponse,
   IResourceConfig,
   ResourceConfigQuery,
-} from './admin-configs.ts'
+} from './admin/configs.ts'
 export type {
   ConsumerGroupState,
   DeleteGroupsResult,
@@ -36,7 +36,7 @@ export type {
   GroupDescriptions,
   GroupOverview,
   MemberDescription,
-} from './admin-groups.ts'
+} from './admin/groups.ts'
 export type {
   IResourceConfigEntry,
   ITopicConfig,
@@ -48,10 +48,10 @@ export type {
   PartitionReassignment,
   ReplicaAssignment,
   SeekEntry,
-} from './admin-topics.ts'
-export type { Admin, AdminConfig, AdminEvents } from './admin.ts'
-export type { Batch } from './batch.ts'
-export { CompressionCodecs, CompressionTypes } from './compression.ts'
+} from './admin/topics.ts'
+export type { Admin, AdminConfig, AdminEvents } from './admin/admin.ts'
+export type { Batch } from './consumer/batch.ts'
+export { CompressionCodecs, CompressionTypes } from './producer/compression.ts'
 export type {
   BrokersFunction,
   KafkaConfig,
@@ -60,9 +60,9 @@ export type {
   SASLOptions,
   SslOptions,
 } from './connection-options.ts'
-export type { ConsumerConfig } from './consumer-config.ts'
-export type { ConsumerEvents } from './consumer-events.ts'
-export type { Consumer, ConsumerSubscribeTopic, ConsumerSubscribeTopics } from './consumer.ts'
+export type { ConsumerConfig } from './consumer/consumer-config.ts'
+export type { ConsumerEvents } from './consumer/consumer-events.ts'
+export type { Consumer, ConsumerSubscribeTopic, ConsumerSubscribeTopics } from './consumer/consumer.ts'
 export * from './errors.ts'
 export type {
   ConnectEvent,
@@ -94,21 +94,21 @@ export type {
   EachMessagePayload as ConsumerEachMessagePayload,
   TopicPartitionOffset,
   TopicPartitionOffsetAndMetadata,
-} from './handlers.ts'
+} from './consumer/handlers.ts'
 export { Kafka } from './kafka.ts'
 export { logLevel } from './logger.ts'
 export type { logCreator, LogEntry, Logger, LoggerEntryContent } from './logger.ts'
 export type { TopicPartition } from '@millrace/client'
 export type { IHeaders, KafkaMessage, Message } from './message.ts'
-export { Partitioners } from './partitioners.ts'
+export { Partitioners } from './producer/partitioners.ts'
 export type {
   DefaultPartitioner,
   ICustomPartitioner,
   LegacyPartitioner,
   PartitionerArgs,
   PartitionMetadata,
-} from './partitioners.ts'
-export type { TopicPartitions } from './paused-partitions.ts'
+} from './producer/partitioners.ts'
+export type { TopicPartitions } from './consumer/paused-partitions.ts'
 export type {
   Producer,
   ProducerBatch,
@@ -117,7 +117,7 @@ export type {
   ProducerRecord,
   RecordMetadata,
   TopicMessages,
-} from './producer.ts'
+} from './producer/producer.ts'
 export {
   AclOperationTypes,
   AclPermissionTypes,
@@ -125,7 +125,7 @@ export {
   ConfigResourceTypes,
   ConfigSource,
   ResourcePatternTypes,
-} from './resource-types.ts'
+} from './admin/resource-types.ts'
 export type { RetryOptions } from './retry.ts'
 export type {
   Offsets,
@@ -133,5 +133,5 @@ export type {
   PartitionOffset,
   TopicOffsets,
   Transaction,
-} from './transaction.ts'
+} from './producer/transaction.ts'
 export * from './unthrown-errors.ts'

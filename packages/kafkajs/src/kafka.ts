@@ -1,11 +1,11 @@
 /** Where a KafkaJS program begins. */
-import { createAdmin, type Admin, type AdminConfig } from './admin.ts'
+import { createAdmin, type Admin, type AdminConfig } from './admin/admin.ts'
 import type { KafkaConfig } from './connection-options.ts'
 import { Connections } from './connections.ts'
-import type { ConsumerConfig } from './consumer-config.ts'
-import { createConsumer, type Consumer } from './consumer.ts'
+import type { ConsumerConfig } from './consumer/consumer-config.ts'
+import { createConsumer, type Consumer } from './consumer/consumer.ts'
 import { createLogger, logLevel, type Logger } from './logger.ts'
-import { createProducer, type Producer, type ProducerConfig } from './producer.ts'
+import { createProducer, type Producer, type ProducerConfig } from './producer/producer.ts'
 
 export class Kafka {
   readonly #connections: Connections

@@ -1,6 +1,6 @@
 /** Errors of KafkaJS that are never thrown here: for programs that ask `instanceof`, or make some for their tests. */
 import { KafkaJSConnectionError, KafkaJSError, KafkaJSNonRetriableError, KafkaJSProtocolError } from './errors.ts'
-import type { PartitionMetadata } from './partitioners.ts'
+import type { PartitionMetadata } from './producer/partitioners.ts'
 
 export interface KafkaJSTopicMetadataNotLoadedMetadata {
   topic: string

@@ -1,6 +1,6 @@
 /** KafkaJS's partitioners. */
 import type { PartitionDescription, Partitioner } from '@millrace/client'
-import { bytesFrom, type Message } from './message.ts'
+import { bytesFrom, type Message } from '../message.ts'
 
 export interface PartitionMetadata {
   readonly partitionErrorCode: number

@@ -1,7 +1,7 @@
 /** What a KafkaJS program gives to `run`, and what its handlers are given. */
+import type { KafkaMessage } from '../message.ts'
+import type { Offsets } from '../producer/transaction.ts'
 import type { Batch } from './batch.ts'
-import type { KafkaMessage } from './message.ts'
-import type { Offsets } from './transaction.ts'
 
 export interface EachMessagePayload {
   topic: string

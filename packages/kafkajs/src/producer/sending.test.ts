@@ -1,8 +1,8 @@
 /** What KafkaJS's producer does beyond what its documentation shows. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { KafkaMessage, Message } from './index.ts'
-import { clients, collector } from './testing/clients.ts'
+import type { KafkaMessage, Message } from '../index.ts'
+import { clients, collector } from '../testing/clients.ts'
 
 test('numbers and other values of JavaScript are sent as what they read as', async (context) => {
   const { kafka, producer, consumer: open } = await clients(context)

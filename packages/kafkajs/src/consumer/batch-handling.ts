@@ -1,10 +1,10 @@
 /** Gives a batch to the program's handler: whole, or message by message. */
 import type { TopicPartitionOffset } from '@millrace/client'
+import { flat, type Offsets } from '../producer/transaction.ts'
+import { translated } from '../translate-error.ts'
 import type { Batch } from './batch.ts'
 import type { ConsumerRunConfig } from './handlers.ts'
 import { byTopic } from './resolved-offsets.ts'
-import { translated } from './translate-error.ts'
-import { flat, type Offsets } from './transaction.ts'
 
 export interface HandlingContext {
   /** The offset behind the batch, and behind what follows it unseen: markers of transactions, records that were compacted away. */

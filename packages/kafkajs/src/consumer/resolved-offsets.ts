@@ -1,6 +1,6 @@
 /** How far each partition is done, and what of it is committed. */
 import type { TopicPartition, TopicPartitionOffset } from '@millrace/client'
-import type { Offsets } from './transaction.ts'
+import type { Offsets } from '../producer/transaction.ts'
 
 interface Progress extends TopicPartition {
   /** The offset to go on from. */

@@ -1,6 +1,6 @@
 /** A batch as KafkaJS's handlers get it. */
 import type { ConsumerBatch } from '@millrace/client'
-import { messageFrom, type KafkaMessage } from './message.ts'
+import { messageFrom, type KafkaMessage } from '../message.ts'
 
 export interface Batch {
   readonly topic: string

@@ -1,6 +1,6 @@
 /** Places in partitions that a program names: to go on from, or to commit. */
 import type { TopicPartitionOffset as ClientOffset } from '@millrace/client'
-import { KafkaJSNonRetriableError } from './errors.ts'
+import { KafkaJSNonRetriableError } from '../errors.ts'
 import type { TopicPartitionOffset, TopicPartitionOffsetAndMetadata } from './handlers.ts'
 
 export type SeekTarget = bigint | 'beginning' | 'end'

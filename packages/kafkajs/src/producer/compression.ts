@@ -1,5 +1,5 @@
 /** Codecs by KafkaJS's numbers, which are Kafka's. All are built in. */
-import { KafkaJSNotImplemented } from './errors.ts'
+import { KafkaJSNotImplemented } from '../errors.ts'
 
 export const CompressionTypes = { None: 0, GZIP: 1, Snappy: 2, LZ4: 3, ZSTD: 4 } as const
 export type CompressionTypes = (typeof CompressionTypes)[keyof typeof CompressionTypes]

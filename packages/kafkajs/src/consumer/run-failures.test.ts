@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ErrorCode, KafkaError } from '@millrace/client'
-import { KafkaJSNonRetriableError, KafkaJSNumberOfRetriesExceeded, KafkaJSProtocolError } from './errors.ts'
+import { KafkaJSNonRetriableError, KafkaJSNumberOfRetriesExceeded, KafkaJSProtocolError } from '../errors.ts'
 import { crashFrom, failureFrom, isWorthRepeating, isWorthRestarting } from './run-failures.ts'
 
 const tried = { retryCount: 5, retryTime: 100 }

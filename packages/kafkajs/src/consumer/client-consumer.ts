@@ -1,10 +1,10 @@
 /** The client's consumer that a KafkaJS consumer works with. */
 import type { Consumer as ClientConsumer, Kafka as ClientKafka, RebalanceListener } from '@millrace/client'
+import { clientLogger, type Logger } from '../logger.ts'
+import type { Retry } from '../retry.ts'
 import { assignorFrom, PartitionAssigners } from './assigners.ts'
 import type { ConsumerConfig } from './consumer-config.ts'
 import type { GroupJoin } from './group-join.ts'
-import { clientLogger, type Logger } from './logger.ts'
-import type { Retry } from './retry.ts'
 
 export interface ClientConsumerOptions {
   readonly kafka: ClientKafka

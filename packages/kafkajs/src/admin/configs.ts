@@ -1,9 +1,9 @@
 /** Configs, as KafkaJS's admin has them. */
 import type { Admin as ClientAdmin, ConfigEntry } from '@millrace/client'
-import type { IResourceConfigEntry } from './admin-topics.ts'
-import { KafkaJSNonRetriableError } from './errors.ts'
+import { KafkaJSNonRetriableError } from '../errors.ts'
 import { firstFailure } from './partial-failures.ts'
 import { codeIn, ConfigResourceTypes, ConfigSource, nameIn } from './resource-types.ts'
+import type { IResourceConfigEntry } from './topics.ts'
 
 export interface ResourceConfigQuery {
   type: ConfigResourceTypes

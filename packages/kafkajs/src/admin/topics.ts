@@ -1,5 +1,6 @@
 /** Topics, partitions and their offsets, as KafkaJS's admin has them. */
 import type { Admin as ClientAdmin } from '@millrace/client'
+import type { TopicPartitions } from '../consumer/paused-partitions.ts'
 import {
   KafkaJSAggregateError,
   KafkaJSAlterPartitionReassignmentsError,
@@ -7,12 +8,11 @@ import {
   KafkaJSDeleteTopicRecordsError,
   KafkaJSError,
   KafkaJSNonRetriableError,
-} from './errors.ts'
-import { partitionMetadata, type PartitionMetadata } from './partitioners.ts'
-import type { PartitionOffset } from './transaction.ts'
-import type { TopicPartitions } from './paused-partitions.ts'
+} from '../errors.ts'
+import { partitionMetadata, type PartitionMetadata } from '../producer/partitioners.ts'
+import type { PartitionOffset } from '../producer/transaction.ts'
+import { translated } from '../translate-error.ts'
 import { failuresOf, firstFailure } from './partial-failures.ts'
-import { translated } from './translate-error.ts'
 
 export interface ReplicaAssignment {
   partition: number

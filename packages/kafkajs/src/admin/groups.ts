@@ -1,15 +1,15 @@
 /** Groups and their offsets, as KafkaJS's admin has them. */
 import type { Admin as ClientAdmin, CommittedOffset } from '@millrace/client'
-import { checkNames, type SeekEntry, type TopicAdmin } from './admin-topics.ts'
+import { seekTargetOf } from '../consumer/places.ts'
 import {
   KafkaJSDeleteGroupsError,
   KafkaJSNonRetriableError,
   type KafkaJSError,
   type KafkaJSProtocolError,
-} from './errors.ts'
+} from '../errors.ts'
+import { translated } from '../translate-error.ts'
 import { failuresOf } from './partial-failures.ts'
-import { seekTargetOf } from './places.ts'
-import { translated } from './translate-error.ts'
+import { checkNames, type SeekEntry, type TopicAdmin } from './topics.ts'
 
 export interface MemberDescription {
   clientHost: string

@@ -1,7 +1,7 @@
 /** What becomes of a consumer's failures: which are worth repeating, and as what error it crashes. */
 import { KafkaError } from '@millrace/client'
-import { KafkaJSNonRetriableError, KafkaJSNumberOfRetriesExceeded } from './errors.ts'
-import { translateError } from './translate-error.ts'
+import { KafkaJSNonRetriableError, KafkaJSNumberOfRetriesExceeded } from '../errors.ts'
+import { translateError } from '../translate-error.ts'
 
 /** Mistakes of the program by their names: no repetition mends them. */
 const mistakes: ReadonlySet<string> = new Set(['RangeError', 'ReferenceError', 'SyntaxError', 'TypeError'])

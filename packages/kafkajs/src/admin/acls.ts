@@ -1,5 +1,6 @@
 /** Access control, as KafkaJS's admin has it. */
 import type { AclBinding, AclFilter as ClientAclFilter, Admin as ClientAdmin, DescribedAcl } from '@millrace/client'
+import { translated } from '../translate-error.ts'
 import {
   AclOperationTypes,
   AclPermissionTypes,
@@ -8,7 +9,6 @@ import {
   nameIn,
   ResourcePatternTypes,
 } from './resource-types.ts'
-import { translated } from './translate-error.ts'
 
 export interface Acl {
   principal: string

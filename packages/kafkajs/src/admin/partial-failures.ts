@@ -1,7 +1,7 @@
 /** What failed of operations on many things. */
 import { PartialFailure } from '@millrace/client'
-import { KafkaJSProtocolError } from './errors.ts'
-import { translateError } from './translate-error.ts'
+import { KafkaJSProtocolError } from '../errors.ts'
+import { translateError } from '../translate-error.ts'
 
 /** By the index of what was asked for: its error. @throws what concerns all alike. */
 export async function failuresOf(operation: Promise<readonly unknown[]>): Promise<ReadonlyMap<number, Error>> {

@@ -3,14 +3,14 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { ErrorCode, Kafka as ClientKafka, KafkaError, type Consumer as ClientConsumer } from '@millrace/client'
 import { startBroker } from 'millrace'
+import { KafkaJSConnectionError, KafkaJSNumberOfRetriesExceeded } from '../errors.ts'
+import { InstrumentationEvents } from '../events.ts'
+import { createLogger, logLevel } from '../logger.ts'
+import { retryFrom, type RetryOptions } from '../retry.ts'
 import { consumerEventNames } from './consumer-events.ts'
 import { ConsumerRun, type ConsumerRunOptions } from './consumer-run.ts'
-import { KafkaJSConnectionError, KafkaJSNumberOfRetriesExceeded } from './errors.ts'
-import { InstrumentationEvents } from './events.ts'
 import type { EachMessageHandler } from './handlers.ts'
-import { createLogger, logLevel } from './logger.ts'
 import { PausedPartitions } from './paused-partitions.ts'
-import { retryFrom, type RetryOptions } from './retry.ts'
 
 interface Story {
   readonly eachMessage: EachMessageHandler

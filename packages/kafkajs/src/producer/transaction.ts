@@ -1,9 +1,9 @@
 /** A transaction of KafkaJS's producer. */
 import type { Producer as ClientProducer } from '@millrace/client'
-import { KafkaJSNonRetriableError } from './errors.ts'
+import { committableFrom } from '../consumer/places.ts'
+import { KafkaJSNonRetriableError } from '../errors.ts'
+import { translated } from '../translate-error.ts'
 import type { ProducerBatch, ProducerRecord, RecordMetadata, Sender, TopicMessages } from './producer.ts'
-import { committableFrom } from './places.ts'
-import { translated } from './translate-error.ts'
 
 export interface PartitionOffset {
   partition: number

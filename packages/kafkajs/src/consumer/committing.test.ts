@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Kafka as ClientKafka } from '@millrace/client'
-import { clients, collector, textOf } from './testing/clients.ts'
-import type { Offsets } from './transaction.ts'
+import type { Offsets } from '../producer/transaction.ts'
+import { clients, collector, textOf } from '../testing/clients.ts'
 
 test('commitOffsetsIfNecessary commits at the threshold, also without autoCommit', async (context) => {
   const { producer, admin, consumer: open } = await clients(context)

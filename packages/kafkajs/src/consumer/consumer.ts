@@ -1,19 +1,19 @@
 /** KafkaJS's consumer. */
-import { describeGroup, type GroupDescription } from './admin-groups.ts'
-import type { Connections } from './connections.ts'
+import { describeGroup, type GroupDescription } from '../admin/groups.ts'
+import type { Connections } from '../connections.ts'
+import { KafkaJSNonRetriableError } from '../errors.ts'
+import type { Listening } from '../event-types.ts'
+import { InstrumentationEvents, type Listener } from '../events.ts'
+import type { Logger } from '../logger.ts'
+import { forwardRequests } from '../network-events.ts'
+import { retryFrom } from '../retry.ts'
+import { translated } from '../translate-error.ts'
 import type { ConsumerConfig } from './consumer-config.ts'
 import { consumerEventNames, type ConsumerEvents } from './consumer-events.ts'
 import { ConsumerRun } from './consumer-run.ts'
 import type { ConsumerRunConfig, TopicPartitionOffset, TopicPartitionOffsetAndMetadata } from './handlers.ts'
-import { KafkaJSNonRetriableError } from './errors.ts'
-import type { Listening } from './event-types.ts'
-import { InstrumentationEvents, type Listener } from './events.ts'
-import type { Logger } from './logger.ts'
-import { forwardRequests } from './network-events.ts'
 import { PausedPartitions, type TopicPartitions, type TopicSelection } from './paused-partitions.ts'
-import { retryFrom } from './retry.ts'
 import { committableFrom, seekTargetOf } from './places.ts'
-import { translated } from './translate-error.ts'
 
 export interface ConsumerSubscribeTopics {
   topics: (string | RegExp)[]

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ConsumerGroupJoinEvent, ConsumerHeartbeatEvent, InstrumentationEvent, RequestEvent } from './index.ts'
-import { clients, collector, textOf } from './testing/clients.ts'
+import type { ConsumerGroupJoinEvent, ConsumerHeartbeatEvent, InstrumentationEvent, RequestEvent } from '../index.ts'
+import { clients, collector, textOf } from '../testing/clients.ts'
 
 test('a join, heartbeats and requests are told with all that KafkaJS tells', async (context) => {
   const { producer, consumer: open } = await clients(context)

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { MemberSubscription } from '@millrace/client'
+import { createLogger, logLevel, type LogEntry } from '../logger.ts'
 import { MemberAssignment, MemberMetadata } from './assigner-protocol.ts'
 import { assignorFrom, PartitionAssigners, type PartitionAssigner } from './assigners.ts'
 import { GroupJoin } from './group-join.ts'
-import { createLogger, logLevel, type LogEntry } from './logger.ts'
 
 const logged: LogEntry[] = []
 const logger = createLogger(logLevel.WARN, () => (entry) => void logged.push(entry))

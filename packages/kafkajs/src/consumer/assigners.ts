@@ -1,9 +1,9 @@
 /** KafkaJS's partition assigners: the round robin it has by default, and how those of programs are used by the client. */
 import type { AssignableTopics, Assignor, MemberSubscription } from '@millrace/client'
+import type { Logger } from '../logger.ts'
+import type { PartitionMetadata } from '../producer/partitioners.ts'
 import { MemberAssignment, MemberMetadata } from './assigner-protocol.ts'
 import type { GroupJoin } from './group-join.ts'
-import type { Logger } from './logger.ts'
-import type { PartitionMetadata } from './partitioners.ts'
 
 export interface GroupMember {
   readonly memberId: string

@@ -9,6 +9,12 @@ import type {
   TopicPartition,
   TopicPartitionOffset as ClientOffset,
 } from '@millrace/client'
+import { isKafkaJSError } from '../errors.ts'
+import type { InstrumentationEvents } from '../events.ts'
+import type { Logger } from '../logger.ts'
+import { forwardHeartbeats } from '../network-events.ts'
+import { pauseMs, type Retry } from '../retry.ts'
+import { translateError } from '../translate-error.ts'
 import { handleBatch } from './batch-handling.ts'
 import { batchFrom } from './batch.ts'
 import { openClientConsumer } from './client-consumer.ts'
@@ -16,16 +22,10 @@ import type { ConsumerConfig } from './consumer-config.ts'
 import { consumerEventNames as names } from './consumer-events.ts'
 import { GroupJoin } from './group-join.ts'
 import type { ConsumerRunConfig } from './handlers.ts'
-import { isKafkaJSError } from './errors.ts'
-import type { InstrumentationEvents } from './events.ts'
-import type { Logger } from './logger.ts'
-import { forwardHeartbeats } from './network-events.ts'
 import type { PausedPartitions } from './paused-partitions.ts'
-import { byTopic, nameOf, ResolvedOffsets } from './resolved-offsets.ts'
-import { pauseMs, type Retry } from './retry.ts'
-import { crashFrom, failureFrom, isWorthRepeating, isWorthRestarting } from './run-failures.ts'
 import type { SeekTarget } from './places.ts'
-import { translateError } from './translate-error.ts'
+import { byTopic, nameOf, ResolvedOffsets } from './resolved-offsets.ts'
+import { crashFrom, failureFrom, isWorthRepeating, isWorthRestarting } from './run-failures.ts'
 
 export interface ConsumerRunOptions {
   readonly kafka: ClientKafka

@@ -1,5 +1,5 @@
 /** KafkaJS's numbers for what the client has names for. They are Kafka's. */
-import { KafkaJSNonRetriableError } from './errors.ts'
+import { KafkaJSNonRetriableError } from '../errors.ts'
 
 export const ConfigResourceTypes = { UNKNOWN: 0, TOPIC: 2, BROKER: 4, BROKER_LOGGER: 8 } as const
 export type ConfigResourceTypes = (typeof ConfigResourceTypes)[keyof typeof ConfigResourceTypes]

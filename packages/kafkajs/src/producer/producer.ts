@@ -4,23 +4,23 @@ import type {
   ProducerRecord as ClientRecord,
   RecordMetadata as ClientMetadata,
 } from '@millrace/client'
+import type { Connections } from '../connections.ts'
+import { KafkaJSError, KafkaJSNonRetriableError } from '../errors.ts'
+import type { Listening } from '../event-types.ts'
+import { InstrumentationEvents, type Listener } from '../events.ts'
+import type { Logger } from '../logger.ts'
+import { recordFrom, type Bytes, type Message } from '../message.ts'
+import { forwardRequests } from '../network-events.ts'
+import { retryFrom, type RetryOptions } from '../retry.ts'
+import { exceeding, translated, translateError } from '../translate-error.ts'
 import { compressionName, CompressionTypes } from './compression.ts'
-import type { Connections } from './connections.ts'
-import { KafkaJSError, KafkaJSNonRetriableError } from './errors.ts'
-import type { Listening } from './event-types.ts'
-import { InstrumentationEvents, type Listener } from './events.ts'
-import type { Logger } from './logger.ts'
-import { recordFrom, type Bytes, type Message } from './message.ts'
-import { forwardRequests } from './network-events.ts'
 import {
   defaultPartitioner,
   partitionMetadata,
   type ICustomPartitioner,
   type PartitionMetadata,
 } from './partitioners.ts'
-import { retryFrom, type RetryOptions } from './retry.ts'
 import { createTransaction, type Transaction } from './transaction.ts'
-import { exceeding, translated, translateError } from './translate-error.ts'
 
 export interface ProducerConfig {
   createPartitioner?: ICustomPartitioner

@@ -1,5 +1,5 @@
+import type { RetryOptions } from '../retry.ts'
 import type { PartitionAssigner } from './assigners.ts'
-import type { RetryOptions } from './retry.ts'
 
 export interface ConsumerConfig {
   groupId: string
