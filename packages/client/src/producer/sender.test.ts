@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { ErrorCode, InitProducerId, KafkaError, Metadata, readRecords } from '@millrace/protocol'
 import { silentLogger, type Logger } from '@millrace/runtime'
 import { Kafka } from '../kafka.ts'
+import type { ClientMetric } from '../observe/metrics.ts'
 import { answers } from '../testing/scripted-broker.ts'
 import { realWorld } from '../world.ts'
 import type { ProducerOptions } from './options.ts'
@@ -33,6 +34,9 @@ async function start(leading: LeaderOptions, options: Options = {}) {
     },
   }
 }
+
+const metric = (producer: { metrics(): readonly ClientMetric[] }, name: string): number =>
+  producer.metrics().find((one) => one.name === name)!.value
 
 const codeOf = (settled: PromiseSettledResult<unknown>): number | null =>
   settled.status === 'fulfilled' ? null : (settled.reason as KafkaError).code
@@ -213,6 +217,9 @@ test('memory that is full lets sends wait their turn, and fails those that wait 
     order.toSorted((one, other) => one - other),
   )
   assert.equal(world.leader.seen.flatMap(({ values }) => values).length, 20)
+  assert.ok(metric(world.producer, 'bufferpool-wait-time-ns-total') > 0)
+  assert.ok(metric(world.producer, 'bufferpool-wait-ratio') > 0)
+  assert.equal(metric(world.producer, 'buffer-exhausted-total'), 0)
 
   await using stuck = await start({ answer: () => null }, { bufferMemory: 300, maxRequestSize: 300, maxBlockMs: 2_000 })
   const [, , third] = [1, 2, 3].map(() => {
@@ -221,6 +228,7 @@ test('memory that is full lets sends wait their turn, and fails those that wait 
     return sent
   })
   await assert.rejects(third!, /no memory for the record within 2000 ms/)
+  assert.ok(metric(stuck.producer, 'buffer-exhausted-total') > 0)
 })
 
 test('an array larger than memory is sent in the order of its records', async () => {

@@ -9,10 +9,10 @@
  */
 import type { BrokerConnection } from '@millrace/network'
 import { ErrorCode, Fetch, KafkaError, Reader, readResponseHeader, ZERO_UUID } from '@millrace/protocol'
-import type { Timer } from '@millrace/runtime'
 import { backoffMs } from '../../cluster/backoff.ts'
 import type { AssignedPartition } from '../positions/assigned-partition.ts'
 import type { Assignment } from '../positions/assignment.ts'
+import { WakeTimer } from '../wake-timer.ts'
 import { askedName, BrokerFetches } from './broker-fetches.ts'
 import { FetchAnswers, type FetchAnswer, type FetchAnswersOptions } from './fetch-answers.ts'
 import { FIRST_VERSION_WITH_IDS, fetchRequest } from './fetch-request.ts'
@@ -34,12 +34,12 @@ export class Fetcher<K, V> {
   readonly #options: FetcherOptions<K, V>
   readonly #brokers = new Map<number, BrokerFetches<K, V>>()
   readonly #answers: FetchAnswers<K, V>
-  #timer: Timer | null = null
-  #timerAtMs = Infinity
+  readonly #timer: WakeTimer
   #turn = 0
 
   constructor(options: FetcherOptions<K, V>) {
     this.#options = options
+    this.#timer = new WakeTimer(options.cluster.world.clock, () => this.wake())
     this.#answers = new FetchAnswers(options)
   }
 
@@ -50,9 +50,9 @@ export class Fetcher<K, V> {
     for (const [nodeId, plan] of this.#plans(nowMs)) {
       const broker = this.#broker(nodeId)
       if (broker.isBusy) continue
-      if (broker.notBeforeMs > nowMs) this.#wakeAt(broker.notBeforeMs)
+      if (broker.notBeforeMs > nowMs) this.#timer.at(broker.notBeforeMs)
       else if (plan.leavesOut && broker.quietUntilMs > nowMs && !broker.isNews(plan.wanted))
-        this.#wakeAt(broker.quietUntilMs)
+        this.#timer.at(broker.quietUntilMs)
       else this.#begin(broker, plan)
     }
   }
@@ -72,7 +72,7 @@ export class Fetcher<K, V> {
 
   /** Lets brokers forget what they remember of this consumer. Without waiting: they would forget it anyway. */
   close(): void {
-    this.#timer?.cancel()
+    this.#timer.cancel()
     const { cluster } = this.#options
     for (const broker of this.#brokers.values()) {
       const connection = broker.isBusy ? null : cluster.openConnection(broker.nodeId, 'fetch')
@@ -91,7 +91,7 @@ export class Fetcher<K, V> {
       if (partition.phase !== 'reading' || partition.isPaused || !partition.mayBeRead || partition.leader.id < 0)
         continue
       if (partition.retryAtMs > nowMs) {
-        this.#wakeAt(partition.retryAtMs)
+        this.#timer.at(partition.retryAtMs)
         continue
       }
       const nodeId = this.#replicaOf(partition, nowMs)
@@ -236,23 +236,13 @@ export class Fetcher<K, V> {
 
   #backOff(broker: BrokerFetches<K, V>): void {
     broker.notBeforeMs = this.#nowMs() + this.#pauseMs(broker.failures)
-    this.#wakeAt(broker.notBeforeMs)
+    this.#timer.at(broker.notBeforeMs)
   }
 
   #pauseMs(failures: number): number {
     const { retryBackoffMs, retryBackoffMaxMs } = this.#options.settings
     const { random } = this.#options.cluster.world
     return backoffMs(Math.max(1, failures), { initialMs: retryBackoffMs, maxMs: retryBackoffMaxMs, random })
-  }
-
-  #wakeAt(atMs: number): void {
-    if (atMs >= this.#timerAtMs) return
-    this.#timer?.cancel()
-    this.#timerAtMs = atMs
-    this.#timer = this.#options.cluster.world.clock.after(Math.max(0, atMs - this.#nowMs()), () => {
-      this.#timerAtMs = Infinity
-      this.wake()
-    })
   }
 
   #broker(nodeId: number): BrokerFetches<K, V> {

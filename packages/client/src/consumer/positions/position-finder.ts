@@ -3,7 +3,6 @@
  * on its own; an answer counts only if its partition is still in the generation and the phase that the question came from.
  */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
-import type { Timer } from '@millrace/runtime'
 import { backoffMs } from '../../cluster/backoff.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { TopicPartition } from '../../record.ts'
@@ -11,6 +10,7 @@ import { epochEnds, type EpochEnd } from '../offsets/epoch-ends.ts'
 import type { GroupOffsets } from '../offsets/group-offsets.ts'
 import { EARLIEST, isPassing, LATEST, listOffsets, type FoundOffset } from '../offsets/list-offsets.ts'
 import type { ConsumerSettings } from '../options.ts'
+import { WakeTimer } from '../wake-timer.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import type { Assignment } from './assignment.ts'
 import { resetTarget } from './reset-policy.ts'
@@ -46,11 +46,11 @@ export class PositionFinder<K, V> {
   readonly #options: PositionFinderOptions<K, V>
   /** With a question under way. */
   readonly #busy = new Set<AssignedPartition<K, V>>()
-  #timer: Timer | null = null
-  #timerAtMs = Infinity
+  readonly #timer: WakeTimer
 
   constructor(options: PositionFinderOptions<K, V>) {
     this.#options = options
+    this.#timer = new WakeTimer(options.cluster.world.clock, () => this.wake())
   }
 
   /** Something may be to do: partitions came, a position was dropped, leaders are known. */
@@ -62,7 +62,7 @@ export class PositionFinder<K, V> {
     const validating: AssignedPartition<K, V>[] = []
     for (const partition of this.#options.assignment) {
       if (partition.phase === 'reading' || this.#busy.has(partition)) continue
-      if (partition.retryAtMs > nowMs) this.#wakeAt(partition.retryAtMs)
+      if (partition.retryAtMs > nowMs) this.#timer.at(partition.retryAtMs)
       else if (partition.phase === 'unset') unset.push(partition)
       else if (partition.leader.id < 0) continue
       else if (partition.phase === 'resetting') resetting.push(partition)
@@ -272,16 +272,6 @@ export class PositionFinder<K, V> {
         maxMs: retryBackoffMaxMs,
         random: this.#options.cluster.world.random,
       })
-  }
-
-  #wakeAt(atMs: number): void {
-    if (atMs >= this.#timerAtMs) return
-    this.#timer?.cancel()
-    this.#timerAtMs = atMs
-    this.#timer = this.#options.cluster.world.clock.after(Math.max(0, atMs - this.#nowMs()), () => {
-      this.#timerAtMs = Infinity
-      this.wake()
-    })
   }
 
   #nowMs(): number {
