@@ -57,6 +57,24 @@ test('handlers that return nothing run in order, and everything is handled', asy
   await time.run(running)
 })
 
+test('the source is told that the application waits only while no handler runs', async () => {
+  const { time, clock, source, executor } = executing(() => clock.sleep(100), { ordering: 'key', concurrency: 2 })
+  const running = executor.run()
+  await time.advance(1)
+  const waiting = source.idles
+  assert.ok(waiting > 0)
+  fill(source, 2, String)
+  await time.advance(150)
+  assert.ok(source.idles > waiting, 'both are done')
+  const again = source.idles
+  source.add(textRecord({ ...partition0, offset: 2, key: null }))
+  await time.advance(50)
+  source.add(textRecord({ topic: 'u', partition: 0, offset: 0, key: null }))
+  await time.advance(20)
+  assert.equal(source.idles, again, 'there is room for more, but a handler runs')
+  await time.run(Promise.all([source.close(), running]))
+})
+
 test('a handler that throws at once ends the run, and only what is before its record is handled', async () => {
   const { time, source, executor } = executing((record) => {
     if (record.offset === 2n) throw new Error('no')

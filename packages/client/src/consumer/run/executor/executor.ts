@@ -95,6 +95,7 @@ export class Executor<K, V> implements RecordReader {
     using _attached = this.#source.attach(this)
     const stop = (): void => this.#stopping.abort()
     signal?.addEventListener('abort', stop, { once: true })
+    this.#source.idle()
     try {
       using _watched = this.#inHand.watch()
       while (await this.#source.available(this.#stopping.signal)) {

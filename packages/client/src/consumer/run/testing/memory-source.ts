@@ -56,6 +56,8 @@ export class MemorySource implements RecordSource<string, string> {
   #waiting = new Set<() => void>()
   /** Calls of `polled`. */
   signsOfLife = 0
+  /** Calls of `idle`. */
+  idles = 0
 
   constructor({ batchRecords = 3 }: { batchRecords?: number } = {}) {
     this.#batchRecords = batchRecords
@@ -198,7 +200,9 @@ export class MemorySource implements RecordSource<string, string> {
     this.signsOfLife++
   }
 
-  idle(): void {}
+  idle(): void {
+    this.idles++
+  }
 
   #log({ topic, partition }: TopicPartition): Log {
     const key = keyOf({ topic, partition })
