@@ -26,6 +26,8 @@ export class HeartMembership implements ShareMembership {
   readonly #heart: Heart
   readonly #ending = new AbortController()
   #epoch = JOINING
+  /** The coordinator may have this member: it has been asked to, and has not said since that it has not. */
+  #mayBeKnown = false
 
   constructor(options: HeartMembershipOptions) {
     this.#options = options
@@ -45,6 +47,7 @@ export class HeartMembership implements ShareMembership {
   }
 
   join(): void {
+    this.#mayBeKnown = true
     this.#heart.beat(this.#vitals())
   }
 
@@ -63,7 +66,7 @@ export class HeartMembership implements ShareMembership {
   async leave({ signal }: { readonly signal: AbortSignal }): Promise<void> {
     const { settings } = this.#options
     this.#ending.abort(new Error('the consumer is being closed'))
-    if (this.#epoch === JOINING) return this.#heart.stop()
+    if (!this.#mayBeKnown) return this.#heart.stop()
     const left = this.#heart.leave({
       memberId: this.memberId,
       protocol: 'share',
@@ -103,10 +106,12 @@ export class HeartMembership implements ShareMembership {
           this.#begin()
           this.join()
         } else {
+          this.#mayBeKnown = false
           owner.failed(failure(event))
         }
         break
       case 'failed':
+        this.#mayBeKnown = false
         owner.failed(failure(event))
         break
       case 'poll-exceeded':
@@ -123,6 +128,7 @@ export class HeartMembership implements ShareMembership {
   /** The coordinator does not know this member (any more). */
   #begin(): void {
     this.#epoch = JOINING
+    this.#mayBeKnown = false
     this.#options.owner.assigned([])
   }
 
