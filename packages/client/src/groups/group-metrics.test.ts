@@ -28,6 +28,17 @@ test('rebalances are counted from the first attempt to the last', async () => {
   assert.equal(read('last-rebalance-seconds-ago'), 5)
 })
 
+test('a cluster that asks for metrics is told which of them are running totals', () => {
+  const clock = new SimulatedClock(new SimulatedTime())
+  const metrics = new Metrics(clock, {})
+  new GroupMetrics(metrics, clock)
+  const named = metrics.allWithKinds().filter(({ name }) => name.endsWith('-total'))
+  assert.deepEqual(
+    named.filter(({ kind }) => kind !== 'total').map(({ name }) => name),
+    [],
+  )
+})
+
 for (const groupProtocol of ['classic', 'consumer'] as const) {
   test(`${groupProtocol}: a consumer counts its heartbeats and rebalances`, async (context) => {
     const { kafka, admin, append } = await consuming(context)

@@ -32,10 +32,10 @@ export class GroupMetrics {
     this.#rebalances = new Meter(clock)
     this.#failedRebalances = new Meter(clock)
     const gauge = (name: string, read: (nowMs: number) => number): void => metrics.gauge({ group, name }, read)
-    gauge('rebalance-total', () => this.#rebalances.total)
+    metrics.total({ group, name: 'rebalance-total' }, () => this.#rebalances.total)
     gauge('rebalance-rate-per-hour', (nowMs) => this.#rebalances.rate(nowMs) * SECONDS_PER_HOUR)
-    gauge('rebalance-latency-total', () => this.#rebalanceMs)
-    gauge('failed-rebalance-total', () => this.#failedRebalances.total)
+    metrics.total({ group, name: 'rebalance-latency-total' }, () => this.#rebalanceMs)
+    metrics.total({ group, name: 'failed-rebalance-total' }, () => this.#failedRebalances.total)
     gauge('failed-rebalance-rate-per-hour', (nowMs) => this.#failedRebalances.rate(nowMs) * SECONDS_PER_HOUR)
     gauge('last-rebalance-seconds-ago', (nowMs) => secondsSince(this.#rebalancedAtMs, nowMs))
   }

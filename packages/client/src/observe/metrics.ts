@@ -213,6 +213,11 @@ export class Metrics {
     }))
   }
 
+  /** A running total that is read when somebody asks; `name` is whole. */
+  total(definition: MetricDefinition, read: () => number): void {
+    this.#add(definition, '', 'total', read)
+  }
+
   #distribution(definition: MetricDefinition, extreme: 'min' | 'max'): Distribution {
     const identity = identityOf(definition)
     let distribution = this.#distributions.get(identity)

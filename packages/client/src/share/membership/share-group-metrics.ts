@@ -13,7 +13,7 @@ export class ShareGroupMetrics {
   constructor(metrics: Metrics, clock: Clock) {
     this.#heartbeats = new HeartbeatMetrics(metrics, { clock, group })
     this.#rebalances = new Meter(clock)
-    metrics.gauge({ group, name: 'rebalance-total' }, () => this.#rebalances.total)
+    metrics.total({ group, name: 'rebalance-total' }, () => this.#rebalances.total)
     metrics.gauge(
       { group, name: 'rebalance-rate-per-hour' },
       (nowMs) => this.#rebalances.rate(nowMs) * SECONDS_PER_HOUR,
