@@ -131,9 +131,13 @@ class Model {
   }
 
   #start({ slot: at, subscription: { topics, regex }, isStatic }: Step & { kind: 'start' }): void {
-    const options = { ...(topics && { topics }), ...(regex !== null && { regex }), engine, rebalanceTimeoutMs: 10_000 }
+    // A static member that comes back keeps what it does not say otherwise, so it says that it has no topics, or no expression.
+    const noRegex = isStatic ? { regex: '' } : {}
     this.clients[at] = new ConsumerClient(this.under, {
-      ...options,
+      topics: topics ?? [],
+      ...(regex === null ? noRegex : { regex }),
+      engine,
+      rebalanceTimeoutMs: 10_000,
       memberId: `member-${this.#started++}`,
       instance: isStatic ? `instance-${at}` : null,
     })
