@@ -7,13 +7,17 @@ import type { Receiver } from './acknowledgement.ts'
 /** A record of the batch: its index, the receiver with the slot it is known by there, and its timestamp. */
 export type ReceiverVisitor = (index: number, receiver: Receiver, slot: number, timestampMs: number) => void
 
+/** Of all that have none; never written to. */
+const noReceivers: Receiver[] = []
+const noNumbers: number[] = []
+
 /** Invariant: stretch i holds the records from `#from[i]` to before `#from[i + 1]`; the slot of the first is `#slots[i]`. */
 export class BatchReceivers {
   #count = 0
-  #receivers: Receiver[] = []
-  #slots: number[] = []
-  #timestamps: number[] = []
-  #from: number[] = []
+  #receivers: Receiver[] = noReceivers
+  #slots: number[] = noNumbers
+  #timestamps: number[] = noNumbers
+  #from: number[] = noNumbers
 
   get count(): number {
     return this.#count
@@ -21,8 +25,13 @@ export class BatchReceivers {
 
   add(receiver: Receiver, slot: number, timestampMs: number): void {
     const last = this.#from.length - 1
-    if (
-      last < 0 ||
+    if (last < 0) {
+      // Mostly there is one stretch, and arrays that grow begin with room for many.
+      this.#receivers = [receiver]
+      this.#slots = [slot]
+      this.#timestamps = [timestampMs]
+      this.#from = [0]
+    } else if (
       this.#receivers[last] !== receiver ||
       this.#timestamps[last] !== timestampMs ||
       this.#slots[last]! + this.#count - this.#from[last]! !== slot
@@ -57,9 +66,9 @@ export class BatchReceivers {
 
   /** Lets go of all, once they are told: whatever still holds the batch shall not hold what its records were answered with. */
   clear(): void {
-    this.#receivers = []
-    this.#slots = []
-    this.#timestamps = []
-    this.#from = []
+    this.#receivers = noReceivers
+    this.#slots = noNumbers
+    this.#timestamps = noNumbers
+    this.#from = noNumbers
   }
 }

@@ -47,8 +47,7 @@ export function produceVersion(newest: number, batches: readonly ProducerBatch[]
     )
   if (options.transactionalId !== null && !options.isVersion2)
     return Math.min(newest, NEWEST_WITHOUT_IMPLICIT_PARTITIONS)
-  const allHaveIds = batches.every(({ queue }) => idOf(queue.topic.image) !== ZERO_UUID)
-  return allHaveIds ? newest : Math.min(newest, TOPIC_IDS_SINCE - 1)
+  return batches.every(hasTopicId) ? newest : Math.min(newest, TOPIC_IDS_SINCE - 1)
 }
 
 /** Batches of a topic are to stand together; they do when they were drained so. */
@@ -59,9 +58,10 @@ export function produceRequest(
   const topicData: { name: string; topicId: string; partitionData: { index: number; records: Uint8Array }[] }[] = []
   for (const batch of batches) {
     const { topic, partition } = batch.queue
-    let last = topicData.find(({ name }) => name === topic.name)
-    if (last === undefined) topicData.push((last = { name: topic.name, topicId: idOf(topic.image), partitionData: [] }))
-    last.partitionData.push({ index: partition, records: batch.finish(transactionalId !== null) })
+    const data = { index: partition, records: batch.finish(transactionalId !== null) }
+    const own = topicData.find(({ name }) => name === topic.name)
+    if (own === undefined) topicData.push({ name: topic.name, topicId: idOf(topic.image), partitionData: [data] })
+    else own.partitionData.push(data)
   }
   return { transactionalId, acks, timeoutMs, topicData }
 }
@@ -76,21 +76,28 @@ export function matchAnswer(
   }: { readonly request: RequestInput<typeof Produce>; readonly answer: Answer; readonly version: number },
   settle: (batch: ProducerBatch, answer: PartitionAnswer | null) => void,
 ): void {
-  const left = new Set(batches)
-  // The ids of the request, as a topic may have got another since.
-  const names = new Map(request.topicData.map(({ topicId, name }) => [topicId ?? ZERO_UUID, name ?? '']))
+  const left = [...batches]
   for (const { name, topicId, partitionResponses } of answer.responses) {
-    const topicName = version >= TOPIC_IDS_SINCE ? names.get(topicId) : name
+    // By the ids of the request, as a topic may have got another since.
+    const topicName = version >= TOPIC_IDS_SINCE ? nameIn(request, topicId) : name
     for (const partition of partitionResponses) {
-      for (const batch of left) {
-        if (batch.queue.partition !== partition.index || batch.queue.topic.name !== topicName) continue
-        left.delete(batch)
-        settle(batch, partition)
-        break
-      }
+      const at = left.findIndex((batch) => isFor(batch, topicName, partition.index))
+      if (at >= 0) settle(left.splice(at, 1)[0]!, partition)
     }
   }
   for (const batch of left) settle(batch, null)
+}
+
+function nameIn({ topicData }: RequestInput<typeof Produce>, wanted: string): string | undefined {
+  return topicData.find(({ topicId }) => topicId === wanted)?.name
+}
+
+function isFor({ queue }: ProducerBatch, topicName: string | undefined, partition: number): boolean {
+  return queue.partition === partition && queue.topic.name === topicName
+}
+
+function hasTopicId({ queue }: ProducerBatch): boolean {
+  return idOf(queue.topic.image) !== ZERO_UUID
 }
 
 function idOf(image: { readonly id: string } | null): string {
