@@ -55,6 +55,7 @@ export interface ShareConsumer<K, V> extends AsyncDisposable, AsyncIterable<Shar
   subscribe(topics: readonly string[]): void
   subscription(): readonly string[]
 
+  /** One by one. One whose lock has ended before its turn comes is passed over: it is delivered again, to whomever. */
   records(options?: ReadOptions): AsyncIterable<ShareRecord<K, V>>
   /** Batches of up to `maxPollRecords` records. */
   batches(options?: ReadOptions): AsyncIterable<ShareBatch<K, V>>
