@@ -191,7 +191,8 @@ export function configAdmin(requests: AdminRequests): ConfigAdmin {
       ),
     listConfigResources: (wanted = null, options = {}) =>
       requests.one('listConfigResources', options, async ({ send }) => {
-        const isClientMetricsOnly = wanted !== null && wanted.every((type) => type === 'CLIENT_METRICS')
+        // None asked for stands for all, in the request as well.
+        const isClientMetricsOnly = wanted?.length === 1 && wanted[0] === 'CLIENT_METRICS'
         const answer = await send('any', ListConfigResources, (version) => {
           if (version === 0 && !isClientMetricsOnly)
             throw unsupported('listConfigResources of more than CLIENT_METRICS', '4.1')

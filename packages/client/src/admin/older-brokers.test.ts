@@ -10,6 +10,7 @@ import {
   ErrorCode,
   FindCoordinator,
   LeaveGroup,
+  ListConfigResources,
   ListGroups,
   ListOffsets,
   Metadata,
@@ -313,6 +314,18 @@ test('a filter of ACLs for any pattern is one for literal names, where there are
   await assert.rejects(admin.describeAcls({ principl: 'User:a' } as never), /no principl; did you mean principal\?/)
   await assert.rejects(admin.describeAcls({ patternType: 'PREFIXED' }), unsupported(/2\.0/))
   assert.equal(filters.length, 1)
+})
+
+test('where brokers list client metrics alone, asking for all is refused, whatever stands for all', async (context) => {
+  const admin = await olderBroker(context, [
+    answers(
+      ListConfigResources,
+      () => ({ throttleTimeMs: 0, errorCode: 0, configResources: [{ resourceName: 'm' }] }),
+      0,
+    ),
+  ])
+  assert.deepEqual(await admin.listConfigResources(['CLIENT_METRICS']), [{ type: 'CLIENT_METRICS', name: 'm' }])
+  for (const all of [null, []]) await assert.rejects(admin.listConfigResources(all), unsupported(/4\.1/))
 })
 
 test('a broker that has just started and knows no brokers is asked again', async (context) => {
