@@ -1,8 +1,9 @@
 /** From KafkaJS's options of a cluster to those of the client. */
 import type { KafkaOptions, SaslCredentials, TlsOptions } from '@millrace/client'
-import { KafkaJSNonRetriableError, KafkaJSNotImplemented } from './errors.ts'
+import { KafkaJSConnectionError, KafkaJSNonRetriableError, KafkaJSNotImplemented } from './errors.ts'
 import { clientLogger, type logCreator, type logLevel, type Logger } from './logger.ts'
 import { retryFrom, type RetryOptions } from './retry.ts'
+import { translateError } from './translate-error.ts'
 
 export type BrokersFunction = () => string[] | Promise<string[]>
 
@@ -58,7 +59,7 @@ const UNLIMITED_MS = 0x7fff_ffff
 /** @throws KafkaJSNonRetriableError for what cannot be. */
 export async function kafkaOptions(config: KafkaConfig, logger: Logger): Promise<KafkaOptions> {
   const { brokers, ssl, sasl, clientId = DEFAULT_CLIENT_ID, connectionTimeout, requestTimeout = 30_000 } = config
-  const addresses = typeof brokers === 'function' ? await brokers() : brokers
+  const addresses = typeof brokers === 'function' ? await asked(brokers) : brokers
   if (!Array.isArray(addresses) || addresses.length === 0)
     throw new KafkaJSNonRetriableError('Failed to connect: expected brokers array and got nothing')
   const retry = retryFrom(config.retry)
@@ -72,6 +73,15 @@ export async function kafkaOptions(config: KafkaConfig, logger: Logger): Promise
     retryBackoffMaxMs: retry.maxRetryTime,
     logger: clientLogger(logger),
     ...(connectionTimeout === undefined ? {} : { socketConnectionSetupTimeoutMs: connectionTimeout }),
+  }
+}
+
+async function asked(brokers: BrokersFunction): Promise<string[]> {
+  try {
+    return await brokers()
+  } catch (error) {
+    const { message } = translateError(error)
+    throw new KafkaJSConnectionError(`Failed to connect: "config.brokers" threw: ${message}`, { cause: error })
   }
 }
 

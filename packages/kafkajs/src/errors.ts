@@ -230,6 +230,10 @@ export class KafkaJSAggregateError extends Error {
   }
 }
 
+export class KafkaJSBrokerNotFound extends KafkaJSError {
+  override name = 'KafkaJSBrokerNotFound'
+}
+
 export class KafkaJSNotImplemented extends KafkaJSNonRetriableError {
   override name = 'KafkaJSNotImplemented'
 }

@@ -310,6 +310,9 @@ test('the admin makes, describes and deletes', async (context) => {
   assert.ok((await admin.listGroups()).groups.some(({ groupId }) => groupId === 'g'))
   assert.deepEqual(await admin.deleteGroups(['g']), [{ groupId: 'g', errorCode: 0 }])
   await assert.rejects(admin.deleteGroups(['g']), { name: 'KafkaJSDeleteGroupsError' })
+  await assert.rejects(admin.deleteTopicRecords({ topic: 'made', partitions: [{ partition: 9, offset: '0' }] }), {
+    name: 'KafkaJSDeleteTopicRecordsError',
+  })
   const { brokers, controller } = await admin.describeCluster()
   assert.deepEqual([brokers.length, controller], [1, 1])
   await admin.deleteTopics({ topics: ['made'] })
@@ -324,6 +327,17 @@ test('the admin makes, describes and deletes', async (context) => {
     assert.equal(error.type, 'UNKNOWN_TOPIC_OR_PARTITION')
     return true
   })
+})
+
+test('what is not there, and may not come by asking, is told at once', async (context) => {
+  const { consumer: open } = await clients(context)
+  const consumer = await open('g', { allowAutoTopicCreation: false })
+  await assert.rejects(consumer.subscribe({ topics: ['unborn'] }), { type: 'UNKNOWN_TOPIC_OR_PARTITION' })
+  const brokers = (): never => {
+    throw new Error('no discovery')
+  }
+  const kafka = new Kafka({ brokers, logLevel: logLevel.NOTHING })
+  await assert.rejects(kafka.producer().connect(), { name: 'KafkaJSConnectionError', message: /threw: no discovery/ })
 })
 
 test('events tell of joins, batches, commits and requests', async (context) => {

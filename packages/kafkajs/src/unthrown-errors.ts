@@ -11,9 +11,6 @@ export interface KafkaJSStaleTopicMetadataAssignmentMetadata {
   unknownPartitions: PartitionMetadata[]
 }
 
-export class KafkaJSBrokerNotFound extends KafkaJSError {
-  override name = 'KafkaJSBrokerNotFound'
-}
 export class KafkaJSMetadataNotLoaded extends KafkaJSError {
   override name = 'KafkaJSMetadataNotLoaded'
 }

@@ -4,6 +4,7 @@ import type { TopicPartitions } from '../consumer/paused-partitions.ts'
 import {
   KafkaJSAggregateError,
   KafkaJSAlterPartitionReassignmentsError,
+  KafkaJSBrokerNotFound,
   KafkaJSCreateTopicError,
   KafkaJSDeleteTopicRecordsError,
   KafkaJSError,
@@ -201,6 +202,12 @@ export function topicAdmin(admin: () => ClientAdmin): TopicAdmin {
 
     async deleteTopicRecords({ topic, partitions }) {
       checkNames([topic])
+      const numbers = await partitionNumbers(topic)
+      const absent = partitions.filter(({ partition }) => !numbers.includes(partition))
+      if (absent.length > 0)
+        throw new KafkaJSDeleteTopicRecordsError({
+          partitions: absent.map((one) => ({ ...one, error: leaderNotFound() })),
+        })
       const failures = await failuresOf(
         admin().deleteRecords(
           partitions.map(({ partition, offset }) => ({
@@ -256,6 +263,10 @@ export function topicAdmin(admin: () => ClientAdmin): TopicAdmin {
 export function checkNames(topics: readonly unknown[]): void {
   if (topics.some((topic) => typeof topic !== 'string' || topic === ''))
     throw new KafkaJSNonRetriableError(`Invalid topic among ${JSON.stringify(topics)}: expected names`)
+}
+
+function leaderNotFound(): KafkaJSBrokerNotFound {
+  return new KafkaJSBrokerNotFound('Could not find the leader for the partition', { retriable: false })
 }
 
 /** @throws KafkaJSNonRetriableError for what is no list of topics, or names one twice. */

@@ -46,16 +46,16 @@ test('a crash stops and disconnects, and tells the error of the handler; a mista
   await producer.send({ topic: 't', messages: [{ value: '{"broken' }] })
   const consumer = await open()
   await consumer.subscribe({ topic: 't', fromBeginning: true })
-  const { STOP, DISCONNECT, CRASH } = consumer.events
-  const told = collector<InstrumentationEvent<unknown>>(3)
-  for (const name of [STOP, DISCONNECT, CRASH] as const) consumer.on(name, (event) => told.add(event))
+  const { CONNECT, STOP, DISCONNECT, CRASH } = consumer.events
+  const told = collector<InstrumentationEvent<unknown>>(4)
+  for (const name of [CONNECT, STOP, DISCONNECT, CRASH] as const) consumer.on(name, (event) => told.add(event))
   await consumer.run({ eachMessage: async ({ message }) => void JSON.parse(textOf(message)) })
   const events = await told.all
   assert.deepEqual(
     events.map(({ type }) => type),
-    [STOP, DISCONNECT, CRASH],
+    [CONNECT, STOP, DISCONNECT, CRASH],
   )
-  const { error, restart } = events[2]!.payload as { error: Error; restart: boolean }
+  const { error, restart } = events[3]!.payload as { error: Error; restart: boolean }
   assert.deepEqual([error.name, restart], ['KafkaJSNonRetriableError', false])
   assert.ok(error.cause instanceof SyntaxError)
 })
@@ -68,4 +68,17 @@ test('a run that crashes while joining resolves, and events tell of it', async (
   consumer.on(consumer.events.CRASH, ({ payload }) => crashed.resolve(payload.restart))
   await consumer.run({ eachMessage: async () => {} })
   assert.equal(await crashed.promise, false)
+})
+
+test('leaving a group is told as no rebalance', async (context) => {
+  const { producer, consumer: open } = await clients(context)
+  await producer.send({ topic: 't', messages: [{ value: 'a' }] })
+  const consumer = await open('g')
+  const told: string[] = []
+  const { REBALANCING, STOP } = consumer.events
+  for (const name of [REBALANCING, STOP] as const) consumer.on(name, ({ type }) => void told.push(type))
+  await consumer.subscribe({ topic: 't' })
+  await consumer.run({ eachMessage: async () => {} })
+  await consumer.disconnect()
+  assert.deepEqual(told, [STOP])
 })

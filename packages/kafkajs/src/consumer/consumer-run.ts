@@ -113,6 +113,7 @@ export class ConsumerRun {
   /** Reads until stopped, beginning anew after failures as often as the program wants. */
   async #run(): Promise<void> {
     const { retry, logger, config, events } = this.#options
+    events.emit(names.CONNECT)
     for (let attempt = 1; this.#isRunning;) {
       const failure = await this.#readUntilFailure(() => {
         attempt = 1
@@ -139,6 +140,7 @@ export class ConsumerRun {
       logger.error(`Restarting the consumer in ${Math.round(retryTime)}ms`, { groupId: config.groupId })
       await this.#pause(retryTime)
       attempt = 1
+      events.emit(names.CONNECT)
       this.#consumer = this.#open()
     }
     await this.#consumer.close().catch((error: unknown) => this.#background(error))
@@ -325,7 +327,7 @@ export class ConsumerRun {
 
   async #revoked(partitions: readonly TopicPartition[], canCommit: boolean): Promise<void> {
     const { groupId, memberId } = this.#consumer.groupMetadata()
-    if (partitions.length > 0) this.#options.events.emit(names.REBALANCING, { groupId, memberId })
+    if (partitions.length > 0 && this.#isRunning) this.#options.events.emit(names.REBALANCING, { groupId, memberId })
     this.#moved(partitions)
     for (const partition of partitions) await this.#handling.get(nameOf(partition))
     if (canCommit) await this.#autoCommit().catch((error: unknown) => this.#background(error))

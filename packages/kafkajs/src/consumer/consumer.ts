@@ -1,5 +1,6 @@
 /** KafkaJS's consumer. */
 import { describeGroup, type GroupDescription } from '../admin/groups.ts'
+import { firstFailure } from '../admin/partial-failures.ts'
 import type { Connections } from '../connections.ts'
 import { KafkaJSNonRetriableError } from '../errors.ts'
 import type { Listening } from '../event-types.ts'
@@ -107,6 +108,7 @@ export function createConsumer(connections: Connections, config: ConsumerConfig,
     async subscribe(subscription) {
       if (run !== null) throw new KafkaJSNonRetriableError('Cannot subscribe to topic while consumer is running')
       const names = await translated(topicsOf(subscription, connections))
+      if (config.allowAutoTopicCreation === false) await checkExisting(names, connections)
       for (const topic of names) topics.set(topic, subscription.fromBeginning === true)
     },
 
@@ -186,6 +188,12 @@ async function topicsOf(
   await using admin = connections.kafka().admin()
   const existing = (await admin.listTopics()).map(({ name }) => name)
   return wanted.flatMap((one) => (typeof one === 'string' ? [one] : existing.filter((name) => name.search(one) >= 0)))
+}
+
+/** @throws KafkaJSProtocolError UNKNOWN_TOPIC_OR_PARTITION for a topic that there is not. */
+async function checkExisting(names: readonly string[], connections: Connections): Promise<void> {
+  await using admin = connections.kafka().admin()
+  await firstFailure(admin.describeTopics(names))
 }
 
 function checkSelections(selections: readonly TopicSelection[], what: 'pause' | 'resume'): void {

@@ -1,8 +1,9 @@
 /** KafkaJS's producer. */
-import type {
-  Producer as ClientProducer,
-  ProducerRecord as ClientRecord,
-  RecordMetadata as ClientMetadata,
+import {
+  ErrorCode,
+  type Producer as ClientProducer,
+  type ProducerRecord as ClientRecord,
+  type RecordMetadata as ClientMetadata,
 } from '@millrace/client'
 import type { Connections } from '../connections.ts'
 import { KafkaJSError, KafkaJSNonRetriableError } from '../errors.ts'
@@ -11,8 +12,8 @@ import { InstrumentationEvents, type Listener } from '../events.ts'
 import type { Logger } from '../logger.ts'
 import { recordFrom, type Bytes, type Message } from '../message.ts'
 import { forwardRequests } from '../network-events.ts'
-import { retryFrom, type RetryOptions } from '../retry.ts'
-import { exceeding, translated, translateError } from '../translate-error.ts'
+import { budgetMs, retryFrom, type RetryOptions } from '../retry.ts'
+import { exceeding, protocolError, translated, translateError } from '../translate-error.ts'
 import { compressionName, CompressionTypes } from './compression.ts'
 import {
   defaultPartitioner,
@@ -156,11 +157,27 @@ export function createProducer(connections: Connections, config: ProducerConfig,
     return records
   }
 
+  /** Of topics that nobody creates by sending: those that have been there. */
+  const existing = new Set<string>()
+  const checkExisting = async (producer: Underlying, topic: string): Promise<void> => {
+    if (existing.has(topic)) return
+    const signal = AbortSignal.timeout(budgetMs(retry))
+    try {
+      await producer.partitionsFor(topic, { signal })
+      existing.add(topic)
+    } catch (error) {
+      if (!signal.aborted) throw error
+      throw protocolError(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `${topic}: there is no such topic`)
+    }
+  }
+
   const sendThrough = async (
     producer: Underlying,
     acks: number,
     topicMessages: readonly TopicMessages[],
   ): Promise<RecordMetadata[]> => {
+    if (config.allowAutoTopicCreation === false)
+      for (const { topic } of topicMessages) await checkExisting(producer, topic)
     const sent = await producer.sendAll(await recordsOf(producer, topicMessages))
     return acks === 0 ? [] : byPartition(sent)
   }

@@ -1,7 +1,7 @@
 /** What KafkaJS's producer does beyond what its documentation shows. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { KafkaMessage, Message } from '../index.ts'
+import { KafkaJSNumberOfRetriesExceeded, type KafkaMessage, type Message } from '../index.ts'
 import { clients, collector } from '../testing/clients.ts'
 
 test('numbers and other values of JavaScript are sent as what they read as', async (context) => {
@@ -42,4 +42,19 @@ test('a producer logs under its own name, and idempotence wants repetitions', as
   await assert.rejects(producer.send({ topic: 't', messages: [{ value: 'a' }], acks: 1 }), {
     name: 'KafkaJSNonRetriableError',
   })
+})
+
+test('a topic that nobody may create by sending is missed after the repetitions', async (context) => {
+  const { kafka, admin } = await clients(context)
+  const producer = kafka.producer({ allowAutoTopicCreation: false, retry: { retries: 2, initialRetryTime: 20 } })
+  await producer.connect()
+  context.after(() => producer.disconnect())
+  const message = { topic: 'unborn', messages: [{ value: 'a' }] }
+  await assert.rejects(producer.send(message), (error) => {
+    assert.ok(error instanceof KafkaJSNumberOfRetriesExceeded)
+    assert.equal((error.cause as unknown as { type: string }).type, 'UNKNOWN_TOPIC_OR_PARTITION')
+    return true
+  })
+  await admin.createTopics({ topics: [{ topic: 'unborn', numPartitions: 1 }] })
+  assert.equal((await producer.send(message))[0]!.baseOffset, '0')
 })
