@@ -1,10 +1,17 @@
 /** The client's consumer that a KafkaJS consumer works with. */
-import type { Consumer as ClientConsumer, Kafka as ClientKafka, RebalanceListener } from '@millrace/client'
+import type {
+  Consumer as ClientConsumer,
+  Kafka as ClientKafka,
+  RebalanceListener,
+  TopicPartition,
+} from '@millrace/client'
 import { clientLogger, type Logger } from '../logger.ts'
 import type { Retry } from '../retry.ts'
 import { assignorFrom, PartitionAssigners } from './assigners.ts'
 import type { ConsumerConfig } from './consumer-config.ts'
 import type { GroupJoin } from './group-join.ts'
+
+export type BytesConsumer = ClientConsumer<Uint8Array, Uint8Array>
 
 export interface ClientConsumerOptions {
   readonly kafka: ClientKafka
@@ -23,7 +30,7 @@ const MAX_BATCH_RECORDS = 10_000
 /** KafkaJS knows no limit between two polls, but a member that hangs must not hold up its group for ever. */
 const MIN_POLL_INTERVAL_MS = 300_000
 
-export function openClientConsumer(options: ClientConsumerOptions): ClientConsumer<Uint8Array, Uint8Array> {
+export function openClientConsumer(options: ClientConsumerOptions): BytesConsumer {
   const { kafka, config, topics, offsetReset, retry, logger, join, onRebalance, onError } = options
   const { groupId, partitionAssigners = [PartitionAssigners.roundRobin] } = config
   return kafka.consumer<Uint8Array, Uint8Array>({
@@ -51,4 +58,8 @@ export function openClientConsumer(options: ClientConsumerOptions): ClientConsum
     onRebalance,
     onError,
   })
+}
+
+export function isAssigned(client: BytesConsumer, { topic, partition }: TopicPartition): boolean {
+  return client.assignment().some((one) => one.topic === topic && one.partition === partition)
 }

@@ -140,7 +140,7 @@ export function createConsumer(connections: Connections, config: ConsumerConfig,
 
     async commitOffsets(offsets = []) {
       const wanted = offsets.map(committableFrom)
-      await translated(running('commitOffsets').commitGiven(wanted))
+      await translated(running('commitOffsets').commit(wanted))
     },
     seek: (topicPartitionOffset) => {
       const target = seekTargetOf(topicPartitionOffset)
