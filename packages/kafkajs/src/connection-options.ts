@@ -62,6 +62,7 @@ export async function kafkaOptions(config: KafkaConfig, logger: Logger): Promise
   const addresses = typeof brokers === 'function' ? await asked(brokers) : brokers
   if (!Array.isArray(addresses) || addresses.length === 0)
     throw new KafkaJSNonRetriableError('Failed to connect: expected brokers array and got nothing')
+  if ('socketFactory' in config) logger.warn('socketFactory has no effect: connections are made without it')
   const retry = retryFrom(config.retry)
   return {
     brokers: addresses,

@@ -15,6 +15,7 @@ import {
   Partitioners,
   type EachBatchPayload,
   type KafkaMessage,
+  type LogEntry,
   type PartitionAssigner,
 } from './index.ts'
 import { clients, collector, textOf } from './testing/clients.ts'
@@ -338,6 +339,21 @@ test('what is not there, and may not come by asking, is told at once', async (co
   }
   const kafka = new Kafka({ brokers, logLevel: logLevel.NOTHING })
   await assert.rejects(kafka.producer().connect(), { name: 'KafkaJSConnectionError', message: /threw: no discovery/ })
+})
+
+test('options that have no effect are named in a warning', async (context) => {
+  const { bootstrapServers } = await clients(context)
+  const warnings: string[] = []
+  const config = {
+    brokers: [bootstrapServers],
+    logCreator: () => (entry: LogEntry) => void (entry.label === 'WARN' && warnings.push(entry.log.message)),
+    socketFactory: () => {},
+    ssl: { minVersion: 'TLSv1.3' as const, rejectUnauthorized: false },
+    connectionTimeout: 50,
+    retry: { retries: 0 },
+  }
+  await assert.rejects(new Kafka(config).admin().connect())
+  assert.match(warnings.join(), /socketFactory has no effect.*options of ssl have no effect: minVersion/)
 })
 
 test('events tell of joins, batches, commits and requests', async (context) => {

@@ -77,7 +77,9 @@ test('answers and errors have the fields that programs read', () => {
     })
     const value: string | undefined = configs.resources[0]?.configEntries[0]?.configValue
     const [group] = await admin.deleteGroups(['g'])
-    return [message, value, group?.error?.type]
+    const [sent] = await kafka.producer().send({ topic: 't', messages: [] })
+    const places: (string | undefined)[] = [sent?.baseOffset, sent?.offset, sent?.logStartOffset, sent?.timestamp]
+    return [message, value, group?.error?.type, places]
   }
   assert.equal(typeof compiles, 'function')
   const timeout = new KafkaJSRequestTimeoutError('late', { broker: 'b:1', correlationId: 7, createdAt: 1 })

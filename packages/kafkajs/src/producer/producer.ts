@@ -64,6 +64,10 @@ export interface RecordMetadata {
   errorCode: number
   baseOffset?: string
   logAppendTime?: string
+  /** Not told, as the two of brokers before Kafka 0.11. */
+  logStartOffset?: string
+  offset?: string
+  timestamp?: string
 }
 
 export interface Sender {
