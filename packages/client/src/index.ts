@@ -34,7 +34,7 @@ export type {
 } from './admin/describe-other-groups.ts'
 export type { TopicDescription, TopicPartitionDescription } from './admin/describe-topics.ts'
 export type { CommittedOffset, GroupOffsets, GroupOffsetsQuery } from './admin/group-offsets.ts'
-export type { GroupListing, GroupState, GroupType, MemberToRemove } from './admin/groups.ts'
+export type { GroupListing, GroupState, GroupType, MemberToRemove, RemovedMember } from './admin/groups.ts'
 export type { ListedOffset, OffsetQuery, OffsetSpec } from './admin/list-offsets.ts'
 export type { BrokerLogDirs, LogDirDescription, ReplicaLogDirs, ReplicaMove } from './admin/log-dirs.ts'
 export { PartialFailure, settled } from './admin/partial-failure.ts'

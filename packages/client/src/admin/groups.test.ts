@@ -113,6 +113,21 @@ test('members are removed, by id or instance id, and the group deleted after tha
   await assert.rejects(admin.deleteGroups(['g']), { code: ErrorCode.GROUP_ID_NOT_FOUND })
 })
 
+test('all members of a group are removed at once, static ones too', async (context) => {
+  const { admin, cluster } = await adminOf(context)
+  await admin.createTopics([{ name: 't' }])
+  await joinClassicGroup(cluster, { groupId: 'static', topic: 't', partitions: [0], groupInstanceId: 'i' })
+  const memberId = await joinClassicGroup(cluster, { groupId: 'g', topic: 't', partitions: [0] })
+  assert.deepEqual(await admin.removeGroupMembers('g', 'all'), [{ memberId, groupInstanceId: null }])
+  const removed = await admin.removeGroupMembers('static', 'all', { reason: 'test' })
+  assert.deepEqual(
+    removed.map(({ groupInstanceId }) => groupInstanceId),
+    ['i'],
+  )
+  assert.deepEqual(await admin.removeGroupMembers('g', 'all'), [])
+  await assert.rejects(admin.removeGroupMembers('nobody', 'all'), { code: ErrorCode.GROUP_ID_NOT_FOUND })
+})
+
 test('offsets of groups are set, listed and deleted', async (context) => {
   const { admin, cluster } = await adminOf(context)
   await admin.createTopics([{ name: 't', numPartitions: 2 }, { name: 'u' }])

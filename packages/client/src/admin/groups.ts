@@ -1,6 +1,7 @@
 /** Listing and deleting groups of every type, and removing their members. */
 import { DeleteGroups, ErrorCode, KafkaError, LeaveGroup, ListGroups } from '@millrace/protocol'
 import type { Response } from '@millrace/protocol'
+import { describeGroupsAdmin } from './describe-groups.ts'
 import { everyBroker } from './every-broker.ts'
 import { unsupported } from './kafka-versions.ts'
 import type { EachOf, Outcome, ListOf } from './partial-failure.ts'
@@ -45,6 +46,11 @@ export interface ListGroupsOptions extends CallOptions {
 /** A dynamic member by its id, or a static one by its instance id (since Kafka 2.4). */
 export type MemberToRemove = { readonly memberId: string } | { readonly groupInstanceId: string }
 
+export interface RemovedMember {
+  readonly memberId: string
+  readonly groupInstanceId: string | null
+}
+
 export interface RemoveMembersOptions extends CallOptions {
   /** For the broker's log (since Kafka 3.2). */
   readonly reason?: string
@@ -63,7 +69,9 @@ export interface GroupAdmin {
     groupId: string,
     members: ListOf<Members, MemberToRemove>,
     options?: RemoveMembersOptions,
-  ): Promise<EachOf<Members, { readonly memberId: string; readonly groupInstanceId: string | null }>>
+  ): Promise<EachOf<Members, RemovedMember>>
+  /** All that it has now. */
+  removeGroupMembers(groupId: string, members: 'all', options?: RemoveMembersOptions): Promise<readonly RemovedMember[]>
 }
 
 export function groupAdmin(requests: AdminRequests): GroupAdmin {
@@ -112,18 +120,37 @@ export function groupAdmin(requests: AdminRequests): GroupAdmin {
         groupIds,
         options,
       ),
-    removeGroupMembers: (groupId, members, { reason, ...options } = {}) =>
+    removeGroupMembers: async <Members extends readonly unknown[]>(
+      groupId: string,
+      members: ListOf<Members, MemberToRemove> | 'all',
+      { reason, ...options }: RemoveMembersOptions = {},
+    ) =>
       requests.each(
         {
           operation: 'removeGroupMembers',
           routing: toCoordinator('group', () => groupId),
           ask: (attempt, destination, asked: readonly MemberToRemove[]) =>
-            removeMembers(attempt, { destination, groupId, members: asked, reason: reason ?? DEFAULT_REASON }),
+            removeMembers(attempt, {
+              destination,
+              groupId,
+              members: asked,
+              reason: reason === undefined || reason === '' ? DEFAULT_REASON : reason,
+            }),
         },
-        members,
+        (members === 'all' ? await membersOf(requests, groupId, options) : members) as ListOf<Members, MemberToRemove>,
         options,
       ),
   }
+}
+
+/** Static ones by their instance ids: the broker may have another member id for them by then. */
+async function membersOf(
+  requests: AdminRequests,
+  groupId: string,
+  options: CallOptions,
+): Promise<readonly MemberToRemove[]> {
+  const [{ members }] = await describeGroupsAdmin(requests).describeConsumerGroups([groupId], options)
+  return members.map(({ memberId, groupInstanceId }) => (groupInstanceId === null ? { memberId } : { groupInstanceId }))
 }
 
 /** Brokers refuse longer ones. */
@@ -160,8 +187,6 @@ interface Removal {
   readonly members: readonly MemberToRemove[]
   readonly reason: string
 }
-
-type RemovedMember = { readonly memberId: string; readonly groupInstanceId: string | null }
 
 async function removeMembers(attempt: Attempt, removal: Removal): Promise<readonly Outcome<RemovedMember>[]> {
   const { destination, groupId, members, reason } = removal
