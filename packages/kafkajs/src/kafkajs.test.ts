@@ -341,6 +341,27 @@ test('what is not there, and may not come by asking, is told at once', async (co
   await assert.rejects(kafka.producer().connect(), { name: 'KafkaJSConnectionError', message: /threw: no discovery/ })
 })
 
+test('what is not of the types is refused for good, and nothing else happens', async (context) => {
+  const { admin } = await clients(context)
+  const wrong = [
+    () => admin.createTopics({} as never),
+    () => admin.deleteTopics({} as never),
+    () => admin.createPartitions({ topicPartitions: 'a' } as never),
+    () => admin.describeConfigs({ resources: [{ type: 77, name: 'a' }] } as never),
+    () => admin.alterConfigs({ resources: [{ type: ConfigResourceTypes.TOPIC, name: 'a' }] } as never),
+    () => admin.alterPartitionReassignments({} as never),
+    () => admin.listPartitionReassignments({ topics: 'a' } as never),
+    () => admin.createAcls({} as never),
+    () => admin.deleteAcls({} as never),
+    () => admin.setOffsets({ groupId: 'g', topic: 'a', partitions: [{ partition: 0, offset: 'x' }] }),
+    () => admin.fetchOffsets({} as never),
+    () => admin.deleteTopicRecords({ topic: 'a' } as never),
+    () => admin.deleteGroups(7 as never),
+    () => admin.describeGroups(7 as never),
+  ]
+  for (const ask of wrong) await assert.rejects(ask(), KafkaJSNonRetriableError, String(ask))
+})
+
 test('options that have no effect are named in a warning', async (context) => {
   const { bootstrapServers } = await clients(context)
   const warnings: string[] = []

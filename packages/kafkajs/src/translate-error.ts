@@ -1,6 +1,7 @@
 /** From errors of the client to those of KafkaJS. */
 import { ErrorCode, errorName, KafkaError } from '@millrace/client'
 import {
+  KafkaJSAggregateError,
   KafkaJSConnectionError,
   KafkaJSError,
   KafkaJSNonRetriableError,
@@ -28,7 +29,7 @@ const authenticationErrors = new Set<number>([
 ])
 
 export function translateError(error: unknown): Error {
-  if (error instanceof KafkaJSError) return error
+  if (error instanceof KafkaJSError || error instanceof KafkaJSAggregateError) return error
   if (!(error instanceof KafkaError)) {
     if (error instanceof TypeError || error instanceof RangeError)
       return new KafkaJSNonRetriableError(error, { cause: error })

@@ -52,10 +52,10 @@ export function createAdmin(connections: Connections, config: AdminConfig, rootL
   const topics = topicAdmin(admin)
 
   return {
-    ...topics,
-    ...groupAdmin(admin, topics),
-    ...configAdmin(admin),
-    ...aclAdmin(admin),
+    ...withItsErrors(topics),
+    ...withItsErrors(groupAdmin(admin, topics)),
+    ...withItsErrors(configAdmin(admin)),
+    ...withItsErrors(aclAdmin(admin)),
     events: eventNames,
     on: (eventName: string, listener: Listener) => events.on(eventName, listener),
     logger: () => logger,
@@ -89,4 +89,12 @@ export function createAdmin(connections: Connections, config: AdminConfig, rootL
       }
     },
   }
+}
+
+/** What programs in JavaScript give that is not of the types is refused as KafkaJS refuses it, whatever trips over it. */
+function withItsErrors<Methods extends object>(methods: Methods): Methods {
+  const wrapped = Object.entries(methods as Record<string, (...given: unknown[]) => Promise<unknown>>).map(
+    ([name, method]) => [name, async (...given: unknown[]) => translated((async () => method(...given))())],
+  )
+  return Object.fromEntries(wrapped) as Methods
 }

@@ -202,6 +202,8 @@ export function topicAdmin(admin: () => ClientAdmin): TopicAdmin {
 
     async deleteTopicRecords({ topic, partitions }) {
       checkNames([topic])
+      if (!Array.isArray(partitions) || partitions.length === 0)
+        throw new KafkaJSNonRetriableError('Invalid partitions')
       const numbers = await partitionNumbers(topic)
       const absent = partitions.filter(({ partition }) => !numbers.includes(partition))
       if (absent.length > 0)
