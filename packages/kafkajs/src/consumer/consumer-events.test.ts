@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ConsumerGroupJoinEvent, ConsumerHeartbeatEvent, InstrumentationEvent, RequestEvent } from '../index.ts'
+import {
+  Kafka,
+  KafkaJSNumberOfRetriesExceeded,
+  logLevel,
+  type ConsumerGroupJoinEvent,
+  type ConsumerHeartbeatEvent,
+  type InstrumentationEvent,
+  type RequestEvent,
+} from '../index.ts'
 import { clients, collector, textOf } from '../testing/clients.ts'
 
 test('a join, heartbeats and requests are told with all that KafkaJS tells', async (context) => {
@@ -58,6 +66,28 @@ test('a crash stops and disconnects, and tells the error of the handler; a mista
   const { error, restart } = events[3]!.payload as { error: Error; restart: boolean }
   assert.deepEqual([error.name, restart], ['KafkaJSNonRetriableError', false])
   assert.ok(error.cause instanceof SyntaxError)
+})
+
+test('a consumer repeats five times though the other clients may not', async (context) => {
+  const { bootstrapServers, producer } = await clients(context)
+  await producer.send({ topic: 't', messages: [{ value: 'a' }] })
+  const retry = { retries: 0, initialRetryTime: 5 }
+  const kafka = new Kafka({ brokers: [bootstrapServers], logLevel: logLevel.NOTHING, retry })
+  const consumer = kafka.consumer({ groupId: 'g', maxWaitTimeInMs: 100 })
+  await consumer.connect()
+  await consumer.subscribe({ topic: 't', fromBeginning: true })
+  const crashed = Promise.withResolvers<unknown>()
+  consumer.on(consumer.events.CRASH, ({ payload }) => crashed.resolve(payload.error))
+  let calls = 0
+  await consumer.run({
+    eachMessage: async () => {
+      calls++
+      throw new Error('not now')
+    },
+  })
+  assert.ok((await crashed.promise) instanceof KafkaJSNumberOfRetriesExceeded)
+  assert.equal(calls, 6)
+  await consumer.disconnect()
 })
 
 test('a run that crashes while joining resolves, and events tell of it', async (context) => {

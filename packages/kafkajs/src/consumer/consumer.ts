@@ -54,7 +54,8 @@ export function createConsumer(connections: Connections, config: ConsumerConfig,
     )
   const logger = rootLogger.namespace('Consumer')
   const events = new InstrumentationEvents(consumerEventNames, logger)
-  const retry = retryFrom(connections.retry, config.retry)
+  // As with KafkaJS, a consumer has repetitions of its own, whatever `new Kafka` says of them.
+  const retry = retryFrom(connections.retry, config.retry ?? { retries: 5 })
   /** Whether to begin at the beginning, by topic. */
   const topics = new Map<string, boolean>()
   const paused = new PausedPartitions()
