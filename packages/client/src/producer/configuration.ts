@@ -1,6 +1,6 @@
 /** What the producer's parts go by: the settings, with those resolved that depend on each other. Rules: Kafka's ProducerConfig and KafkaProducer. */
 import { Compression } from '@millrace/protocol'
-import type { PackingOptions } from './producer-batch.ts'
+import type { PackingOptions } from './batches/producer-batch.ts'
 import { producerOptions, type ProducerSettings } from './options.ts'
 
 /** Leaders remember the last so many batches of a producer, to know duplicates. */

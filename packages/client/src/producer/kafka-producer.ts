@@ -3,11 +3,11 @@ import { abortable } from '../cluster/connections.ts'
 import type { ClientMetric } from '../observe/metrics.ts'
 import { clientInstanceIdOf } from '../observe/telemetry/telemetry-push.ts'
 import type { RecordMetadata, TopicPartitionOffset } from '../record.ts'
-import { ArraySend, SingleSend } from './acknowledgement.ts'
+import { ArraySend, SingleSend } from './batches/acknowledgement.ts'
 import { closeProducer } from './close-producer.ts'
 import { closedError, type ProducerCore } from './producer-core.ts'
 import type { GroupMetadata, PartitionDescription, Producer, SendOptions, Transaction } from './producer.ts'
-import type { AnyRecord } from './waiting-send.ts'
+import type { AnyRecord } from './intake/waiting-send.ts'
 
 export class KafkaProducer implements Producer<AnyRecord> {
   readonly #core: ProducerCore

@@ -1,7 +1,7 @@
 /** What a producer counts, under the names of Kafka's. One call per batch or request, none per record. */
 import { channels } from '../observe/channels.ts'
 import type { Distribution, Meter, Metrics, WaitTime } from '../observe/metrics.ts'
-import type { ProducerBatch } from './producer-batch.ts'
+import type { ProducerBatch } from './batches/producer-batch.ts'
 
 const group = 'producer-metrics'
 

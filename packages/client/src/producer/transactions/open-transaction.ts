@@ -2,7 +2,7 @@
 import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { RecordMetadata, TopicPartitionOffset } from '../../record.ts'
 import type { GroupMetadata, Producer, Transaction } from '../producer.ts'
-import type { AnyRecord } from '../waiting-send.ts'
+import type { AnyRecord } from '../intake/waiting-send.ts'
 
 export class OpenTransaction implements Transaction<AnyRecord> {
   readonly #producer: Producer<AnyRecord>

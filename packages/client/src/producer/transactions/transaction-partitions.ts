@@ -4,7 +4,7 @@
  */
 import { AddPartitionsToTxn } from '@millrace/protocol'
 import type { Clock } from '@millrace/runtime'
-import type { PartitionQueue } from '../partition-queue.ts'
+import type { PartitionQueue } from '../batches/partition-queue.ts'
 import type { CoordinatorRequests } from './coordinator-requests.ts'
 import { gravest } from './transaction-verdict.ts'
 import type { TransactionProtocol } from './transaction-protocol.ts'

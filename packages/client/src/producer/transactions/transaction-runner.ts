@@ -4,7 +4,7 @@
  */
 import type { Clock, Logger } from '@millrace/runtime'
 import type { Producer, Transaction } from '../producer.ts'
-import type { AnyRecord } from '../waiting-send.ts'
+import type { AnyRecord } from '../intake/waiting-send.ts'
 import { OpenTransaction } from './open-transaction.ts'
 import type { TransactionManager } from './transaction-manager.ts'
 import { Turns } from './turns.ts'

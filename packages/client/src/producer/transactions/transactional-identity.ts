@@ -3,8 +3,8 @@
  * protocol of `transaction.version` 2 the next epoch with each end of a transaction (EndTxn).
  */
 import { EndTxn, InitProducerId } from '@millrace/protocol'
-import { noProducer, type ProducerIdAndEpoch } from '../partition-sequences.ts'
-import type { Identity } from '../sender-options.ts'
+import { noProducer, type ProducerIdAndEpoch } from '../identity/partition-sequences.ts'
+import type { Identity } from '../sending/sender-options.ts'
 import type { CoordinatorRequests } from './coordinator-requests.ts'
 import type { TransactionProtocol } from './transaction-protocol.ts'
 

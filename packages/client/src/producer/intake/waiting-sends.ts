@@ -1,8 +1,8 @@
 /** All sends that are not in a batch yet, whatever they wait for: how many, in which order they came, and how they are refused. */
 import { setMaxListeners } from 'node:events'
-import type { Cluster } from '../cluster/cluster.ts'
-import type { WaitTime } from '../observe/metrics.ts'
-import type { Receiver } from './acknowledgement.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
+import type { WaitTime } from '../../observe/metrics.ts'
+import type { Receiver } from '../batches/acknowledgement.ts'
 import { WaitingSend, type AnyRecord } from './waiting-send.ts'
 
 export interface Submission {

@@ -1,7 +1,7 @@
 /** From what the application gives to what is written: keys and values through their serializers, headers as a list. */
 import type { NewRecordHeader, RecordField } from '@millrace/protocol'
-import type { RecordHeadersInput } from '../record.ts'
-import type { SerdeContext, Serializer } from '../serde/serde.ts'
+import type { RecordHeadersInput } from '../../record.ts'
+import type { SerdeContext, Serializer } from '../../serde/serde.ts'
 
 export type FieldWriter = (value: unknown, context: SerdeContext) => RecordField
 

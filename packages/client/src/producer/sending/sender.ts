@@ -3,18 +3,18 @@
  * answer, a timer, new metadata), so at the end of the turn everything that can go now goes. Source of the rules: Kafka's Sender.
  */
 import { KafkaError } from '@millrace/protocol'
-import { acquireProducerId } from './acquire-producer-id.ts'
+import { acquireProducerId } from '../identity/acquire-producer-id.ts'
 import { BatchFates } from './batch-fates.ts'
 import { PRODUCE_LANE, type BrokerLink } from './broker-link.ts'
 import { BrokerLinks } from './broker-links.ts'
 import { Exchanges } from './exchanges.ts'
 import { Packer } from './packer.ts'
-import type { PartitionQueue } from './partition-queue.ts'
+import type { PartitionQueue } from '../batches/partition-queue.ts'
 import { PassTimer } from './pass-timer.ts'
-import type { ProducerBatch } from './producer-batch.ts'
+import type { ProducerBatch } from '../batches/producer-batch.ts'
 import type { Identity, SenderOptions } from './sender-options.ts'
-import type { PartitionLoads } from './sticky-partition.ts'
-import type { TopicQueues } from './topic-queues.ts'
+import type { PartitionLoads } from '../partitioning/sticky-partition.ts'
+import type { TopicQueues } from '../batches/topic-queues.ts'
 
 export class Sender implements AsyncDisposable {
   readonly #options: SenderOptions

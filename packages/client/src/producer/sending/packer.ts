@@ -1,7 +1,7 @@
 /** Compresses batches before they are sent, large ones in the codec thread. */
 import { CODEC_WORKER_FROM_BYTES, CodecWorker, compress } from '@millrace/protocol'
 import type { Logger } from '@millrace/runtime'
-import type { PackingOptions, ProducerBatch } from './producer-batch.ts'
+import type { PackingOptions, ProducerBatch } from '../batches/producer-batch.ts'
 
 export interface PackerOptions {
   readonly packing: PackingOptions

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { silentLogger } from '@millrace/runtime'
-import { Kafka } from '../kafka.ts'
-import type { ProducerInterceptor } from './interceptor.ts'
+import { Kafka } from '../../kafka.ts'
+import type { ProducerInterceptor } from '../interceptor.ts'
 import { Interceptors } from './interceptors.ts'
-import { ScriptedLeader } from './testing/scripted-leader.ts'
+import { ScriptedLeader } from '../testing/scripted-leader.ts'
 
 test('each interceptor is given what the one before made of the record; one that throws or returns nothing leaves it', () => {
   const adding = (letter: string): ProducerInterceptor => ({

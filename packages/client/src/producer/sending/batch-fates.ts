@@ -1,8 +1,8 @@
 /** What becomes of a batch after it was sent, or given up: delivered, split, sent again, or failed. */
 import { ErrorCode, errorName, isRetriable, KafkaError } from '@millrace/protocol'
-import { backoffMs } from '../cluster/backoff.ts'
+import { backoffMs } from '../../cluster/backoff.ts'
 import type { PartitionAnswer } from './produce-exchange.ts'
-import { expired, type ProducerBatch } from './producer-batch.ts'
+import { expired, type ProducerBatch } from '../batches/producer-batch.ts'
 import { refusal, refusedRecords } from './refusal.ts'
 import type { SenderOptions } from './sender-options.ts'
 

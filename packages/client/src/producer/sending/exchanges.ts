@@ -4,7 +4,7 @@ import { ErrorCode, KafkaError, Produce, type RequestInput, type Response } from
 import type { BatchFates } from './batch-fates.ts'
 import { PRODUCE_LANE, type BrokerLink } from './broker-link.ts'
 import { matchAnswer, produceRequest, produceVersion, type PartitionAnswer } from './produce-exchange.ts'
-import type { ProducerBatch } from './producer-batch.ts'
+import type { ProducerBatch } from '../batches/producer-batch.ts'
 import type { SenderOptions } from './sender-options.ts'
 
 type ProduceAnswer = Response<typeof Produce>

@@ -1,12 +1,12 @@
 /** A topic as the producer sees it: its partitions' queues, and what is known of it. */
 import type { Random } from '@millrace/runtime'
-import type { TopicImage } from '../cluster/cluster-image.ts'
-import type { SerdeContext } from '../serde/serde.ts'
+import type { TopicImage } from '../../cluster/cluster-image.ts'
+import type { SerdeContext } from '../../serde/serde.ts'
 import { CompressionEstimate } from './compression-estimate.ts'
-import type { PartitionedTopic } from './partition-chooser.ts'
+import type { PartitionedTopic } from '../partitioning/partition-chooser.ts'
 import { PartitionQueue } from './partition-queue.ts'
-import { StickyPartition, type PartitionLoads } from './sticky-partition.ts'
-import type { WaitingSend } from './waiting-send.ts'
+import { StickyPartition, type PartitionLoads } from '../partitioning/sticky-partition.ts'
+import type { WaitingSend } from '../intake/waiting-send.ts'
 
 export class TopicQueues implements PartitionedTopic {
   readonly name: string

@@ -8,7 +8,7 @@ import {
   type RequestInput,
   type Response,
 } from '@millrace/protocol'
-import type { ProducerBatch } from './producer-batch.ts'
+import type { ProducerBatch } from '../batches/producer-batch.ts'
 
 /** Records in batches of magic 2, which is all we write (Kafka 0.11). */
 const OLDEST_VERSION = 3

@@ -1,6 +1,6 @@
 /** Gets the id of a producer that is idempotent and no more; a transactional one gets its own from its coordinator. */
 import { ErrorCode, InitProducerId, KafkaError } from '@millrace/protocol'
-import type { Cluster } from '../cluster/cluster.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
 import type { ProducerIdAndEpoch } from './partition-sequences.ts'
 
 /** Unused without transactions. */

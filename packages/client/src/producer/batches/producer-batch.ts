@@ -13,10 +13,10 @@ import {
   type NewRecordHeader,
   type RecordField,
 } from '@millrace/protocol'
-import type { RecordMetadata } from '../record.ts'
+import type { RecordMetadata } from '../../record.ts'
 import type { Receiver } from './acknowledgement.ts'
 import { BatchReceivers } from './batch-receivers.ts'
-import { noProducer, type ProducerIdAndEpoch, type Sequenced } from './partition-sequences.ts'
+import { noProducer, type ProducerIdAndEpoch, type Sequenced } from '../identity/partition-sequences.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 
 export interface PackingOptions {

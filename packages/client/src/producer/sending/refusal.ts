@@ -1,7 +1,7 @@
 /** The errors that records get when a leader has refused their batch. */
 import { errorName, ErrorCode, KafkaError } from '@millrace/protocol'
 import type { PartitionAnswer } from './produce-exchange.ts'
-import type { ProducerBatch, RecordErrors } from './producer-batch.ts'
+import type { ProducerBatch, RecordErrors } from '../batches/producer-batch.ts'
 
 /** Of the batch. */
 export function refusal(batch: ProducerBatch, { errorCode, errorMessage }: PartitionAnswer): KafkaError {

@@ -3,18 +3,18 @@
  * served: in the line of its topic while that is not known, in the line for memory while that is full. So records of one partition keep the
  * order of the calls. Nobody waits longer than maxBlockMs.
  */
-import type { Cluster } from '../cluster/cluster.ts'
-import type { Accumulator } from './accumulator.ts'
-import type { Receiver } from './acknowledgement.ts'
-import type { ProducerConfiguration } from './configuration.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
+import type { Accumulator } from '../batches/accumulator.ts'
+import type { Receiver } from '../batches/acknowledgement.ts'
+import type { ProducerConfiguration } from '../configuration.ts'
 import { MemoryLine } from './memory-line.ts'
-import { partitionChooser, type PartitionChooser } from './partition-chooser.ts'
-import type { ProducerMetrics } from './producer-metrics.ts'
+import { partitionChooser, type PartitionChooser } from '../partitioning/partition-chooser.ts'
+import type { ProducerMetrics } from '../producer-metrics.ts'
 import { fieldWriter, headerFields, type FieldWriter } from './record-fields.ts'
 import { checkRecordSize } from './record-size.ts'
 import { TopicInterest } from './topic-interest.ts'
 import { isKnown, TopicLines } from './topic-lines.ts'
-import type { TopicQueues } from './topic-queues.ts'
+import type { TopicQueues } from '../batches/topic-queues.ts'
 import type { AnyRecord, WaitingSend } from './waiting-send.ts'
 import { WaitingSends, type Since, type Submission } from './waiting-sends.ts'
 

@@ -3,7 +3,7 @@
  * receiver for all its records, and no record has a closure of its own.
  */
 import type { Logger } from '@millrace/runtime'
-import type { RecordMetadata } from '../record.ts'
+import type { RecordMetadata } from '../../record.ts'
 
 export interface Receiver {
   /** False: metadata are not made for it. */

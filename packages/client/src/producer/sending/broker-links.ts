@@ -1,11 +1,11 @@
 /** The brokers that batches go to, and what each of them could be sent now. */
-import type { Cluster } from '../cluster/cluster.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
 import { BrokerLink } from './broker-link.ts'
-import type { ProducerConfiguration } from './configuration.ts'
-import type { PartitionQueue } from './partition-queue.ts'
-import type { ProducerBatch } from './producer-batch.ts'
-import type { PartitionLoads } from './sticky-partition.ts'
-import type { TopicQueues } from './topic-queues.ts'
+import type { ProducerConfiguration } from '../configuration.ts'
+import type { PartitionQueue } from '../batches/partition-queue.ts'
+import type { ProducerBatch } from '../batches/producer-batch.ts'
+import type { PartitionLoads } from '../partitioning/sticky-partition.ts'
+import type { TopicQueues } from '../batches/topic-queues.ts'
 
 export interface BrokerLinksOptions {
   readonly cluster: Cluster

@@ -1,10 +1,10 @@
 /** The lines of topics: sends that wait until their topic, or the partition they want of it, is known. */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
-import { backoffMs } from '../cluster/backoff.ts'
-import type { Cluster } from '../cluster/cluster.ts'
-import type { WaitTime } from '../observe/metrics.ts'
+import { backoffMs } from '../../cluster/backoff.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
+import type { WaitTime } from '../../observe/metrics.ts'
 import type { TopicInterest } from './topic-interest.ts'
-import type { TopicQueues } from './topic-queues.ts'
+import type { TopicQueues } from '../batches/topic-queues.ts'
 import type { AnyRecord, WaitingSend } from './waiting-send.ts'
 import type { Since, Submission, WaitingSends } from './waiting-sends.ts'
 

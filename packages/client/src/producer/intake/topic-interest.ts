@@ -1,7 +1,7 @@
 /** The topics that are written to: their metadata are asked for as long as they are, and put to use when they change. */
-import type { Cluster } from '../cluster/cluster.ts'
-import type { Accumulator } from './accumulator.ts'
-import type { TopicQueues } from './topic-queues.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
+import type { Accumulator } from '../batches/accumulator.ts'
+import type { TopicQueues } from '../batches/topic-queues.ts'
 
 export interface TopicInterestOptions {
   readonly cluster: Cluster

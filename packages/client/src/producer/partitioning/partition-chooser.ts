@@ -2,7 +2,7 @@
 import type { Random } from '@millrace/runtime'
 import type { RecordField } from '@millrace/protocol'
 import { partitionOfKey } from './murmur2.ts'
-import type { Partitioner } from './partitioner.ts'
+import type { Partitioner } from '../partitioner.ts'
 import type { StickyPartition } from './sticky-partition.ts'
 
 /** What a chooser is told of a topic. */

@@ -1,13 +1,13 @@
 /** What the parts of the sender are given. */
 import type { Logger } from '@millrace/runtime'
-import type { Cluster } from '../cluster/cluster.ts'
-import type { Accumulator } from './accumulator.ts'
-import type { ProducerConfiguration } from './configuration.ts'
-import type { Intake } from './intake.ts'
-import type { PartitionQueue } from './partition-queue.ts'
-import type { ProducerBatch } from './producer-batch.ts'
-import type { ProducerIdentity } from './producer-identity.ts'
-import type { ProducerMetrics } from './producer-metrics.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
+import type { Accumulator } from '../batches/accumulator.ts'
+import type { ProducerConfiguration } from '../configuration.ts'
+import type { Intake } from '../intake/intake.ts'
+import type { PartitionQueue } from '../batches/partition-queue.ts'
+import type { ProducerBatch } from '../batches/producer-batch.ts'
+import type { ProducerIdentity } from '../identity/producer-identity.ts'
+import type { ProducerMetrics } from '../producer-metrics.ts'
 
 /** What the sender has to know of the transaction under way. */
 export interface SenderTransactions {

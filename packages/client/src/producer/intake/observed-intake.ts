@@ -1,5 +1,5 @@
 /** The way to the intake past those who observe records: interceptors, which may change them, and tracing. Costs nothing where there are none. */
-import type { Receiver } from './acknowledgement.ts'
+import type { Receiver } from '../batches/acknowledgement.ts'
 import type { Intake } from './intake.ts'
 import type { Interceptors } from './interceptors.ts'
 import { TracedReceiver, type TraceOptions } from './traced-receiver.ts'

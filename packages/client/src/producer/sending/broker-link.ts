@@ -1,6 +1,6 @@
 /** What the sender keeps of one broker. */
-import type { Lane } from '../cluster/destination.ts'
-import type { PartitionQueue } from './partition-queue.ts'
+import type { Lane } from '../../cluster/destination.ts'
+import type { PartitionQueue } from '../batches/partition-queue.ts'
 
 /** Produce goes where requests go that nobody waits long for. */
 export const PRODUCE_LANE: Lane = 'requests'

@@ -1,5 +1,5 @@
 /** The batches of one partition that wait to be sent, the oldest first, and the sequence numbers given to its records. */
-import { PartitionSequences, precedes } from './partition-sequences.ts'
+import { PartitionSequences, precedes } from '../identity/partition-sequences.ts'
 import type { ProducerBatch } from './producer-batch.ts'
 import type { TopicQueues } from './topic-queues.ts'
 

@@ -7,7 +7,7 @@ import { BufferPool, type Clock, type Random } from '@millrace/runtime'
 import type { Receiver } from './acknowledgement.ts'
 import { ProducerBatch, type BatchWatcher, type PackingOptions, type SettledListener } from './producer-batch.ts'
 import type { PartitionQueue } from './partition-queue.ts'
-import type { PartitionLoads } from './sticky-partition.ts'
+import type { PartitionLoads } from '../partitioning/sticky-partition.ts'
 import { TopicQueues } from './topic-queues.ts'
 
 /** Smallest first buffer of a batch: most are small, and memory of many partitions adds up. */

@@ -1,8 +1,8 @@
 /** Tells a tracing system of records on their way out and of what became of them, and then their receiver. */
 import type { Logger } from '@millrace/runtime'
-import type { SendEnded, Tracing } from '../observe/tracing.ts'
-import type { RecordMetadata } from '../record.ts'
-import type { Receiver } from './acknowledgement.ts'
+import type { SendEnded, Tracing } from '../../observe/tracing.ts'
+import type { RecordMetadata } from '../../record.ts'
+import type { Receiver } from '../batches/acknowledgement.ts'
 import { headerFields } from './record-fields.ts'
 import type { AnyRecord } from './waiting-send.ts'
 

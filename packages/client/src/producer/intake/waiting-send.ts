@@ -1,6 +1,6 @@
 /** Records that could not be batched when they were sent: their topic is not known yet, or memory is full. */
-import type { ProducerRecord } from '../record.ts'
-import type { Receiver } from './acknowledgement.ts'
+import type { ProducerRecord } from '../../record.ts'
+import type { Receiver } from '../batches/acknowledgement.ts'
 
 export type AnyRecord = Partial<Pick<ProducerRecord<unknown, unknown>, 'topic'>> &
   Omit<ProducerRecord<unknown, unknown>, 'topic'>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { silentLogger } from '@millrace/runtime'
-import { ArraySend } from './acknowledgement.ts'
+import { ArraySend } from '../batches/acknowledgement.ts'
 import { TracedReceiver } from './traced-receiver.ts'
 
 const metadata = { topic: 't', partition: 0, offset: 5n, timestamp: 1 }

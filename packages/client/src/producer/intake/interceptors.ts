@@ -1,7 +1,7 @@
 /** Calls interceptors in order, each with what the one before made of the record; one that throws, or returns nothing, is passed over. */
 import type { Logger } from '@millrace/runtime'
-import type { ProducerRecord, RecordMetadata } from '../record.ts'
-import type { ProducerInterceptor } from './interceptor.ts'
+import type { ProducerRecord, RecordMetadata } from '../../record.ts'
+import type { ProducerInterceptor } from '../interceptor.ts'
 import type { AnyRecord } from './waiting-send.ts'
 
 export class Interceptors {
