@@ -108,7 +108,7 @@ test('a bundle finds the thread beside it, and an idle thread does not keep the 
   const program = join(folder.path, 'program.ts')
   writeFileSync(
     program,
-    `import { CodecWorker } from './codec-worker.ts'
+    `import { CodecWorker } from '../../src/records/codec-worker.ts'
      const troubles = []
      const worker = new CodecWorker({ onTrouble: (error) => troubles.push(error.message) })
      const text = new Uint8Array(300_000).fill(7)
