@@ -3,7 +3,7 @@ import { bootstrapAddresses } from './cluster/bootstrap.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { clientOptions, kafkaOptions, type ClientSettings, type KafkaOptions } from './config/client-options.ts'
 import type { OptionSet, Settings } from './config/option.ts'
-import { settingsFrom } from './config/settings.ts'
+import { checkIsObject, settingsFrom } from './config/settings.ts'
 import type { HeartbeatHost } from './groups/heartbeats/heart.ts'
 import { sameLoopHost } from './groups/heartbeats/same-loop-host.ts'
 import { Metrics } from './observe/metrics.ts'
@@ -45,6 +45,7 @@ export class ClientContexts {
     place: string,
     metricsGroup = 'client-metrics',
   ): ClientContext<S> {
+    checkIsObject(input, place)
     const settings = settingsFrom<S>(options, { ...this.#shared, ...withoutUndefined(input) }, place)
     const { brokers, ssl, sasl } = this.#settings
     const own = settings as Settings<typeof clientOptions>

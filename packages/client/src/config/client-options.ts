@@ -4,6 +4,7 @@ import type { Logger } from '@millrace/runtime'
 import { silentLogger } from '@millrace/runtime'
 import type { Tracing } from '../observe/tracing.ts'
 import {
+  MAX_INT32,
   flag,
   isFunction,
   isObject,
@@ -13,13 +14,14 @@ import {
   oneOf,
   optional,
   required,
+  secret,
   shaped,
   text,
   type Option,
   type OptionsInput,
   type Settings,
 } from './option.ts'
-import { isSaslOptions, type TlsOptions } from './security-options.ts'
+import { saslProblem, tlsProblem, type TlsOptions } from './security-options.ts'
 
 /** Interfaces, so that the declarations of each client's options name them. Of the types themselves the compiler finds some package that exports them. */
 export interface TracingOption extends Option<Tracing | null> {}
@@ -30,9 +32,9 @@ export const clientOptions = {
   /** Names the client in the broker's logs, quotas and metrics. Never without one: Kafka 2.8 cannot store groups of members without a name. */
   clientId: optional(text, 'millrace'),
   /** How long a request may wait for its answer. The connection it was sent on is dropped then. */
-  requestTimeoutMs: optional(milliseconds(1), 30_000),
+  requestTimeoutMs: optional(milliseconds(1, MAX_INT32), 30_000),
   /** How long an operation may take with all its attempts, where it has no time-out of its own. */
-  defaultApiTimeoutMs: optional(milliseconds(1), 60_000),
+  defaultApiTimeoutMs: optional(milliseconds(1, MAX_INT32), 60_000),
   /** Pause before the first repetition; it doubles with each, up to `retryBackoffMaxMs`, give or take 20 %. */
   retryBackoffMs: optional(milliseconds(), 100),
   retryBackoffMaxMs: optional(milliseconds(), 1_000),
@@ -63,7 +65,10 @@ function tracing(): TracingOption {
 }
 
 function logger(): LoggerOption {
-  const isLogger = (value: unknown): boolean => isObject(value) && 'child' in value
+  const methods = ['debug', 'info', 'warn', 'error', 'child']
+  const isLogger = (value: unknown): boolean =>
+    (isObject(value) || isFunction(value)) &&
+    methods.every((name) => isFunction((value as Record<string, unknown>)[name]))
   return optional(shaped<Logger>('a logger with debug, info, warn, error and child', isLogger), silentLogger)
 }
 
@@ -77,18 +82,9 @@ export const kafkaOptions = {
     'bootstrapServers',
   ),
   /** TLS to the brokers: true, or certificates. */
-  ssl: optional(
-    shaped<boolean | TlsOptions>(
-      'true, false, or an object with certificates',
-      (value) => flag.accepts(value) || isObject(value),
-    ),
-    false,
-  ),
+  ssl: optional(secret<boolean | TlsOptions>('true, false, or an object with certificates', tlsProblem), false),
   /** How to authenticate. Null: not at all. */
-  sasl: optional(
-    nullable(shaped<SaslCredentials>('an object with a mechanism and what it needs', isSaslOptions)),
-    null,
-  ),
+  sasl: optional(nullable(secret<SaslCredentials>('an object with a mechanism and what it needs', saslProblem)), null),
   ...clientOptions,
 } as const
 

@@ -4,6 +4,8 @@
 export interface Option<T> {
   readonly expects: string
   readonly accepts: (value: unknown) => boolean
+  /** For secrets: what is wrong with a value that is not accepted, without showing it. */
+  readonly problem?: (value: unknown) => string | null
   readonly isRequired: boolean
   /** Undefined: none. */
   readonly default: T
@@ -33,7 +35,7 @@ export type OptionsInput<S extends OptionSet> = {
     : never
 }
 
-type Kind<T> = Pick<Option<T>, 'expects' | 'accepts'>
+type Kind<T> = Pick<Option<T>, 'expects' | 'accepts' | 'problem'>
 
 export function optional<T>(kind: Kind<T>, fallback: T, kafkaName?: string): Option<T> {
   return { ...kind, isRequired: false, default: fallback, ...(kafkaName === undefined ? {} : { kafkaName }) }
@@ -55,6 +57,9 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER): Kind<number
     accepts: (value) => typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max,
   }
 }
+
+/** Kafka's type of what goes into requests, and of sizes of buffers. */
+export const MAX_INT32 = 0x7fff_ffff
 
 /** A whole number of milliseconds. */
 export function milliseconds(min = 0, max = Number.MAX_SAFE_INTEGER): Kind<number> {
@@ -83,6 +88,11 @@ export function oneOf<const T extends readonly (string | number)[]>(...values: T
   }
 }
 
+/** One that may hold secrets, so that errors must not show it. `problem` says what is wrong with a value, null: nothing. */
+export function secret<T>(expects: string, problem: (value: unknown) => string | null): Kind<T> {
+  return { expects, accepts: (value) => problem(value) === null, problem }
+}
+
 /** A value whose type the compiler knows, checked by `accepts` for those who have no compiler. */
 export function shaped<T>(expects: string, accepts: (value: unknown) => boolean): Kind<T> {
   return { expects, accepts }
@@ -90,7 +100,7 @@ export function shaped<T>(expects: string, accepts: (value: unknown) => boolean)
 
 /** Null as well as what `kind` accepts. */
 export function nullable<T>(kind: Kind<T>): Kind<T | null> {
-  return { expects: `${kind.expects}, or null`, accepts: (value) => value === null || kind.accepts(value) }
+  return { ...kind, expects: `${kind.expects}, or null`, accepts: (value) => value === null || kind.accepts(value) }
 }
 
 export function listOf<T>(kind: Kind<T>): Kind<readonly T[]> {

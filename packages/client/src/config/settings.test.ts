@@ -49,7 +49,77 @@ test('a missing or wrong value is told with what was expected', () => {
   assert.throws(() => settings({ brokers: [] }), /brokers expects .* but got \[\]/)
   assert.throws(
     () => settings({ brokers: 'a:1', requestTimeoutMs: '5' }),
-    /requestTimeoutMs expects a whole number from 1 up \(milliseconds\), but got "5"/,
+    /requestTimeoutMs expects a whole number from 1 to 2147483647 \(milliseconds\), but got "5"/,
   )
-  assert.throws(() => settings({ brokers: 'a:1', sasl: { mechanism: 'plain' } }), /sasl expects/)
+})
+
+test('a number is told as it is, also one that JSON cannot write', () => {
+  for (const value of [NaN, Infinity, -1, 2 ** 31])
+    assert.throws(() => settings({ brokers: 'a:1', requestTimeoutMs: value }), new RegExp(`but got ${value}$`))
+})
+
+test('what is no object holds no options', () => {
+  for (const input of [null, undefined, 'localhost:9092', 5, []])
+    assert.throws(() => settings(input as unknown as Record<string, unknown>), {
+      name: 'TypeError',
+      message: /^new Kafka\(\): expects an object with options, but got /,
+    })
+})
+
+test('a logger without one of its methods is refused', () => {
+  assert.throws(() => settings({ brokers: 'a:1', logger: { child: () => {} } }), /logger expects a logger with debug/)
+})
+
+const password = 'open sesame'
+for (const [name, wrong, message] of [
+  [
+    'sasl',
+    { mechanism: 'plain', username: 'u', password },
+    /sasl\.mechanism expects one of PLAIN.*; did you mean PLAIN\?$/,
+  ],
+  [
+    'sasl',
+    { mechanism: 'PLAIN', username: 'u', pasword: password },
+    /no option sasl\.pasword; did you mean sasl\.password\?$/,
+  ],
+  ['sasl', { mechanism: 'SCRAM-SHA-256', username: 5, password }, /sasl\.username expects a text, but got a number$/],
+  ['sasl', { mechanism: 'SCRAM-SHA-256', password }, /sasl\.username is missing; it expects a text$/],
+  [
+    'sasl',
+    { mechanism: 'OAUTHBEARER', token: password },
+    /sasl\.token expects a function that gives tokens, but got a string$/,
+  ],
+  ['sasl', `PLAIN u ${password}`, /sasl expects an object with a mechanism, or null, but got a string$/],
+  ['ssl', password, /ssl expects true, false, or an object with certificates, but got a string$/],
+  ['ssl', { cert: password }, /no option ssl\.cert; did you mean ssl\.certificate\?$/],
+  ['ssl', { rejectUnauthorized: false }, /no option ssl\.rejectUnauthorized$/],
+  ['ssl', { verify: 'false' }, /ssl\.verify expects true or false, but got a string$/],
+] as const) {
+  test(`what is wrong with ${name} is told without its secrets: ${message.source}`, () => {
+    assert.throws(
+      () => settings({ brokers: 'a:1', [name]: wrong }),
+      (error: Error) => {
+        assert.match(error.message, message)
+        assert.ok(!error.message.includes(password))
+        return error instanceof TypeError
+      },
+    )
+  })
+}
+
+test('all mechanisms, and certificates as texts or bytes, are taken', () => {
+  const user = { username: 'u', password }
+  for (const sasl of [
+    null,
+    { mechanism: 'PLAIN', ...user },
+    { mechanism: 'SCRAM-SHA-512', ...user, delegationToken: true },
+    { mechanism: 'OAUTHBEARER', token: async () => ({ value: password }) },
+  ])
+    assert.equal(settings({ brokers: 'a:1', sasl }).sasl, sasl)
+  for (const ssl of [
+    true,
+    {},
+    { ca: 'x', key: Buffer.from('x'), certificate: ['x'], passphrase: undefined, verify: false },
+  ])
+    assert.equal(settings({ brokers: 'a:1', ssl }).ssl, ssl)
 })

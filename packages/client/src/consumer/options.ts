@@ -3,6 +3,7 @@ import type { Assignor } from '../assignors/assignor.ts'
 import { builtInAssignors, type BuiltInAssignorName } from '../assignors/built-in-assignors.ts'
 import { callback, clientOptions } from '../config/client-options.ts'
 import {
+  MAX_INT32,
   flag,
   integer,
   isFunction,
@@ -42,10 +43,10 @@ export const readingOptions = {
   key: optional(nullable(deserializer), null),
   value: optional(nullable(deserializer), null),
   /** A fetch waits until so many bytes are there, or `fetchMaxWaitMs`. */
-  fetchMinBytes: optional(integer(0), 1),
-  fetchMaxWaitMs: optional(milliseconds(), 500),
+  fetchMinBytes: optional(integer(0, MAX_INT32), 1),
+  fetchMaxWaitMs: optional(milliseconds(0, MAX_INT32), 500),
   /** Bytes of an answer; one batch that is larger comes all the same. */
-  fetchMaxBytes: optional(integer(0), 52_428_800),
+  fetchMaxBytes: optional(integer(0, MAX_INT32), 52_428_800),
   /** Verify checksums of what is read. */
   checkCrcs: optional(flag, true),
   /** Where this client is: brokers let it read from a replica nearby. */
@@ -54,9 +55,9 @@ export const readingOptions = {
     '',
   ),
   /** Records of one batch at most, in `batches()` and to the other ways of reading. */
-  maxPollRecords: optional(integer(1), 500),
+  maxPollRecords: optional(integer(1, MAX_INT32), 500),
   /** How long the application may take between asking for records and asking again, before it loses its partitions. */
-  maxPollIntervalMs: optional(milliseconds(1), 300_000),
+  maxPollIntervalMs: optional(milliseconds(1, MAX_INT32), 300_000),
 } as const
 
 export const consumerOptions = {
@@ -93,11 +94,11 @@ export const consumerOptions = {
     ),
     null,
   ),
-  sessionTimeoutMs: optional(milliseconds(1), 45_000),
-  heartbeatIntervalMs: optional(milliseconds(1), 3_000),
+  sessionTimeoutMs: optional(milliseconds(1, MAX_INT32), 45_000),
+  heartbeatIntervalMs: optional(milliseconds(1, MAX_INT32), 3_000),
   /** Commit what has been handled, every `autoCommitIntervalMs`, before partitions are given up, and at the end. */
   enableAutoCommit: optional<boolean | null>(nullable(flag), null),
-  autoCommitIntervalMs: optional(milliseconds(), 5_000),
+  autoCommitIntervalMs: optional(milliseconds(0, MAX_INT32), 5_000),
   offsetReset: optional<OffsetReset>(
     shaped(
       "'earliest', 'latest', 'none' or { byDurationMs }",
@@ -111,7 +112,7 @@ export const consumerOptions = {
   /** Whether records of open and aborted transactions are passed on. */
   isolationLevel: optional(oneOf('read_uncommitted', 'read_committed'), 'read_uncommitted'),
   /** Bytes of one partition in an answer. */
-  maxPartitionFetchBytes: optional(integer(0), 1_048_576),
+  maxPartitionFetchBytes: optional(integer(0, MAX_INT32), 1_048_576),
   /** A pattern does not match internal topics. */
   excludeInternalTopics: optional(flag, true),
   allowAutoCreateTopics: optional(flag, true),

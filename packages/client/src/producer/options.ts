@@ -1,6 +1,7 @@
 /** Options of `kafka.producer()`. Names and defaults are Kafka's. */
 import { callback, clientOptions } from '../config/client-options.ts'
 import {
+  MAX_INT32,
   flag,
   integer,
   isFunction,
@@ -34,28 +35,28 @@ export const producerOptions = {
   /** Who must have a record before it is acknowledged: all in-sync replicas ('all' or -1), the leader (1), nobody (0). */
   acks: optional(oneOf('all', -1, 0, 1), 'all'),
   /** Bytes of a batch at which it is full. 0: no batching. */
-  batchSize: optional(integer(0), 16_384),
+  batchSize: optional(integer(0, MAX_INT32), 16_384),
   /** How long a batch that is not full waits for more. */
   lingerMs: optional(milliseconds(), 5),
   /** Bytes of records that may wait to be acknowledged; above it `send` waits up to `maxBlockMs`. */
   bufferMemory: optional(integer(0), 33_554_432),
   /** Bytes of the largest request, and of the largest record without compression. */
-  maxRequestSize: optional(integer(0), 1_048_576),
+  maxRequestSize: optional(integer(0, MAX_INT32), 1_048_576),
   /** How long `send` may wait for metadata and memory, and transactional calls for their coordinator. */
   maxBlockMs: optional(milliseconds(), 60_000),
   /** How long after `send` a record is either acknowledged or has failed. At least `lingerMs` + `requestTimeoutMs`. */
-  deliveryTimeoutMs: optional(milliseconds(), 120_000),
-  retries: optional(integer(0, 0x7fff_ffff), 0x7fff_ffff),
+  deliveryTimeoutMs: optional(milliseconds(0, MAX_INT32), 120_000),
+  retries: optional(integer(0, MAX_INT32), MAX_INT32),
   compressionType: optional(oneOf('none', 'gzip', 'snappy', 'lz4', 'zstd'), 'none'),
   compressionGzipLevel: optional(integer(-1, 9), -1),
   compressionLz4Level: optional(integer(1, 17), 9),
   compressionZstdLevel: optional(integer(-131_072, 22), 3),
   /** Produce requests on their way to one broker. At most 5 when idempotent. */
-  maxInFlightRequestsPerConnection: optional(integer(1), 5),
+  maxInFlightRequestsPerConnection: optional(integer(1, MAX_INT32), 5),
   /** No duplicates and no reordering by retries. Default true, unless `acks`, `retries` or `maxInFlightRequestsPerConnection` rule it out. */
   enableIdempotence: optional<boolean | null>(nullable(flag), null),
   transactionalId: optional(nullable(text), null),
-  transactionTimeoutMs: optional(milliseconds(1), 60_000),
+  transactionTimeoutMs: optional(milliseconds(1, MAX_INT32), 60_000),
   /** Metadata of topics not written to for so long are forgotten. */
   metadataMaxIdleMs: optional(milliseconds(5_000), 300_000),
   /** Let brokers create topics that are missing, if they do that. */

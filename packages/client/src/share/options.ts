@@ -1,6 +1,7 @@
 /** Options of `kafka.shareConsumer()`. Names and defaults are Kafka's. */
 import { callback } from '../config/client-options.ts'
 import {
+  MAX_INT32,
   listOf,
   milliseconds,
   nullable,
@@ -31,7 +32,7 @@ export const shareConsumerOptions = {
    * `maxPollRecords` are acquired at a time. Needs brokers from Kafka 4.2 (KIP-1206).
    */
   shareAcquireMode: optional(oneOf('batch_optimized', 'record_limit'), 'batch_optimized'),
-  heartbeatIntervalMs: optional(milliseconds(1), 3_000),
+  heartbeatIntervalMs: optional(milliseconds(1, MAX_INT32), 3_000),
   /** Told what became of acknowledgements, whoever waits for them. */
   onAcknowledged: optional(
     nullable(callback<(results: readonly AcknowledgementResult[]) => void>('takes the results of acknowledgements')),
