@@ -1,6 +1,7 @@
 /** Offsets that groups have committed: of classic, consumer and streams groups. Share groups have theirs elsewhere. */
 import { ErrorCode, OffsetCommit, OffsetDelete, OffsetFetch } from '@millrace/protocol'
 import type { Response } from '@millrace/protocol'
+import { checkPlace } from '../checked-places.ts'
 import type { Destination } from '../cluster/destination.ts'
 import { partitionName } from '../groups/partition-names.ts'
 import type { TopicPartition, TopicPartitionOffset } from '../record.ts'
@@ -12,6 +13,8 @@ import type { EachOf, Outcome, ListOf } from './partial-failure.ts'
 import { allFailed, failure, matched, outcome, type AdminRequests, type Attempt, type CallOptions } from './requests.ts'
 import { toCoordinator, toGroupCoordinator } from './routing.ts'
 import { sideBySide } from './side-by-side.ts'
+
+const expectedOffsets = 'alterGroupOffsets expects a list of { topic, partition, offset } with a bigint offset'
 
 export interface GroupOffsetsQuery {
   readonly groupId: string
@@ -80,6 +83,7 @@ export function groupOffsetsAdmin(requests: AdminRequests): GroupOffsetsAdmin {
           routing: toCoordinator('group', () => groupId),
           retried: new Set([ErrorCode.REBALANCE_IN_PROGRESS]),
           ask: async ({ send }, destination, asked: readonly TopicPartitionOffset[]) => {
+            for (const one of asked) checkPlace(one, expectedOffsets)
             const { topics } = await send(
               destination,
               OffsetCommit,

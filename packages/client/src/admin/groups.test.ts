@@ -136,6 +136,8 @@ test('offsets of groups are set, listed and deleted', async (context) => {
     { topic: 'u', partition: 0, offset: 7n },
   ])
   await admin.alterGroupOffsets('h', [{ topic: 't', partition: 1, offset: 1n }])
+  // It would be cut to 0.
+  await assert.rejects(admin.alterGroupOffsets('h', [{ topic: 't', partition: 1, offset: 2n ** 64n }]), RangeError)
   const [g, h] = await admin.listGroupOffsets([
     'g',
     {

@@ -1,5 +1,7 @@
 /** A consumer, as the application sees it. */
+import { inspect } from 'node:util'
 import { ErrorCode, KafkaError } from '@millrace/protocol'
+import { checkOffset, checkPartitions } from '../checked-places.ts'
 import { partitionName } from '../groups/partition-names.ts'
 import type { ClientMetric } from '../observe/metrics.ts'
 import { clientInstanceIdOf } from '../observe/telemetry/telemetry-push.ts'
@@ -12,6 +14,7 @@ import type { ConsumerCore } from './consumer-core.ts'
 import type { AskOptions, Committable, Consumer, ConsumerBatch, ReadOptions, SeekTarget } from './consumer.ts'
 import { EARLIEST, LATEST } from './offsets/list-offsets.ts'
 import { findOffsets } from './offsets/offset-queries.ts'
+import type { AssignedPartition } from './positions/assigned-partition.ts'
 import { BatchLoop } from './reading/batch-loop.ts'
 import type { LoopReaderOptions } from './reading/loop-reader.ts'
 import { RecordLoop } from './reading/record-loop.ts'
@@ -64,9 +67,7 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
     const { subscription, assignment, commits, commitsOnItsOwn, source } = this.#core
     if (subscription !== null)
       throw new TypeError('this consumer has subscribed to topics; unsubscribe() before it can assign partitions')
-    for (const { topic, partition } of partitions)
-      if (typeof topic !== 'string' || topic === '' || !Number.isInteger(partition) || partition < 0)
-        throw new TypeError('assign expects a list of { topic, partition }')
+    checkPartitions(partitions, 'assign')
     this.#core.isAssignedByHand = true
     const wanted = new Set(partitions.map(partitionName))
     const leaving = [...assignment].filter((partition) => !wanted.has(partitionName(partition)))
@@ -129,6 +130,7 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
     const { groupOffsets, cluster, settings, metrics } = this.#core
     this.#requireUndisposed()
     if (groupOffsets === null) throw new TypeError('committed needs a groupId')
+    checkPartitions(partitions, 'committed')
     if (partitions.length === 0) return []
     const asked = new Map(partitions.map((partition) => [partitionName(partition), partition]))
     const found = await metrics.committed.of(
@@ -164,13 +166,8 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
 
   async seek(target: SeekTarget, partitions: readonly TopicPartition[] = this.assignment()): Promise<void> {
     this.#requireOpen()
-    if (typeof target === 'bigint' && target < 0n) throw new RangeError(`cannot seek to offset ${target}`)
-    const moved = partitions.map((partition) => this.#core.assignment.require(partition))
-    for (const partition of moved) {
-      if (typeof target === 'bigint') partition.moveTo({ offset: target, leaderEpoch: -1 })
-      else if (typeof target === 'string') partition.resetTo(target)
-      else partition.resetTo({ timestamp: BigInt(target.timestamp) })
-    }
+    const move = moveTo(target)
+    for (const partition of partitions.map((one) => this.#core.assignment.require(one))) move(partition)
     // Not before, as the reader may take more at once.
     this.#core.source.reader?.moved(partitions)
     this.#core.wake()
@@ -217,9 +214,8 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
     options: AskOptions = {},
   ): Promise<readonly (TopicPartitionOffset | null)[]> {
     this.#requireUndisposed()
-    for (const { topic, partition, timestamp } of searches)
-      if (timestamp < 0)
-        throw new RangeError(`the time for ${topic}-${partition} is ${timestamp}; it cannot be negative`)
+    checkPartitions(searches, 'offsetsForTimes')
+    for (const { topic, partition, timestamp } of searches) checkTime(timestamp, `for ${topic}-${partition}`)
     const queries = searches.map(({ timestamp, ...search }) => ({ ...search, timestamp: BigInt(timestamp) }))
     const found = await this.#find(queries, options)
     return found.map(({ offset, leaderEpoch }, index) =>
@@ -273,6 +269,7 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
     options: AskOptions,
   ): Promise<readonly TopicPartitionOffset[]> {
     this.#requireUndisposed()
+    checkPartitions(partitions, timestamp === LATEST ? 'endOffsets' : 'beginningOffsets')
     const queries = partitions.map(({ topic, partition }) => ({ topic, partition, timestamp }))
     const found = await this.#find(queries, options)
     return found.map(({ offset, leaderEpoch }, index) => withEpoch({ ...named(queries[index]!), offset }, leaderEpoch))
@@ -298,6 +295,29 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
     if (commits === null) throw new TypeError('commit needs a groupId')
     return commits
   }
+}
+
+/** @throws TypeError, RangeError for what is no target. */
+function moveTo(target: SeekTarget): (partition: AssignedPartition<unknown, unknown>) => void {
+  if (typeof target === 'bigint') {
+    checkOffset(target, 'be sought')
+    return (partition) => partition.moveTo({ offset: target, leaderEpoch: -1 })
+  }
+  if (target === 'beginning' || target === 'end') return (partition) => partition.resetTo(target)
+  if (typeof target !== 'object' || target === null || !('timestamp' in target))
+    throw new TypeError(
+      `seek expects an offset as a bigint, 'beginning', 'end' or { timestamp }, but got ${inspect(target)}`,
+    )
+  checkTime(target.timestamp, 'to seek')
+  const timestamp = BigInt(target.timestamp)
+  return (partition) => partition.resetTo({ timestamp })
+}
+
+/** Negative ones stand for the ends of a log in requests. */
+function checkTime(timestamp: number, what: string): void {
+  if (!Number.isSafeInteger(timestamp))
+    throw new TypeError(`the time ${what} should be a whole number of milliseconds, but is ${inspect(timestamp)}`)
+  if (timestamp < 0) throw new RangeError(`the time ${what} is ${timestamp}; it cannot be negative`)
 }
 
 function named({ topic, partition }: TopicPartition): TopicPartition {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { inspect } from 'node:util'
 import { serde } from '../serde/serdes.ts'
 import { consuming } from './testing/consuming.ts'
 
@@ -458,7 +459,7 @@ test('wrong use is told at once', async (context) => {
   assert.throws(() => consumer.pause([p0]), /is not assigned/)
   await assert.rejects(consumer.commit(), /commit needs a groupId/)
   await assert.rejects(consumer.committed([p0]), /committed needs a groupId/)
-  await assert.rejects(consumer.seek(-1n), /cannot seek to offset -1/)
+  await assert.rejects(consumer.seek(-1n), /offset -1 cannot be sought/)
   await assert.rejects(consumer[Symbol.asyncIterator]().next(), /nothing to read/)
   assert.throws(() => kafka.consumer({ topics: ['orders'] }), /topics need a groupId/)
   assert.throws(() => kafka.consumer({ enableAutoCommit: true }), /enableAutoCommit needs a groupId/)
@@ -466,4 +467,51 @@ test('wrong use is told at once', async (context) => {
   assert.throws(() => member.subscribe([]), /a list of topics that is not empty/)
   await assert.rejects(member.commit([{ ...p0, offset: 1 as never }]), /bigint offset/)
   await assert.rejects(member.commit([{ ...p0, offset: -1n }]), /offsets begin at 0/)
+})
+
+test('what is no place, or does not fit its field, is refused instead of being taken for another', async (context) => {
+  const { kafka, admin } = await consuming(context)
+  await admin.createTopics([{ name: 'orders' }])
+  await using consumer = kafka.consumer({ groupId: 'g', offsetReset: 'earliest' })
+  consumer.assign([p0])
+  for (const target of [5, '5', 'earliest', null, undefined, {}, { timestamp: 1.5 }, { timestamp: NaN }])
+    await assert.rejects(consumer.seek(target as never), TypeError, inspect(target))
+  for (const target of [2n ** 63n, -1n, { timestamp: -1 }, { timestamp: -2 }])
+    await assert.rejects(consumer.seek(target), RangeError, inspect(target))
+  assert.equal(await consumer.position(p0), 0n)
+
+  const place = { ...p0, offset: 1n }
+  for (const wrong of [
+    { ...place, offset: 2n ** 64n },
+    { ...place, partition: 2 ** 32 },
+    { ...place, partition: -1 },
+    { ...place, leaderEpoch: 1.5 },
+    { ...place, metadata: 5 },
+    null,
+  ])
+    await assert.rejects(consumer.commit([wrong as never]), /TypeError|RangeError/, inspect(wrong))
+  assert.deepEqual(await consumer.committed([p0]), [null])
+
+  for (const wrong of [null, {}, { topic: 'orders' }, { ...p0, partition: -1 }, { ...p0, partition: 2 ** 32 }]) {
+    const partitions = [wrong as never]
+    await assert.rejects(consumer.committed(partitions), /committed expects a list/)
+    await assert.rejects(consumer.endOffsets(partitions), /endOffsets expects a list/)
+    await assert.rejects(consumer.beginningOffsets(partitions), /beginningOffsets expects a list/)
+    await assert.rejects(consumer.offsetsForTimes(partitions), /offsetsForTimes expects a list/)
+  }
+  for (const timestamp of [NaN, 1.5, Infinity, undefined as never])
+    await assert.rejects(consumer.offsetsForTimes([{ ...p0, timestamp }]), /a whole number of milliseconds/)
+})
+
+test('what the application does to its objects after a commit without waiting changes nothing', async (context) => {
+  const { kafka, admin, append } = await consuming(context)
+  await admin.createTopics([{ name: 'orders' }])
+  await append(p0, ['a', 'b', 'c'])
+  await using consumer = kafka.consumer({ groupId: 'g', enableAutoCommit: false })
+  const place = { ...p0, offset: 1n }
+  consumer.commitAsync([place])
+  place.offset = 3n
+  await consumer.commit([])
+  const [committed] = await consumer.committed([p0])
+  assert.equal(committed?.offset, 1n)
 })

@@ -1,12 +1,18 @@
 /** What `commit` takes, as offsets. */
+import { checkPlace } from '../../checked-places.ts'
 import type { ConsumerRecord, TopicPartitionOffset } from '../../record.ts'
 import type { Committable, ConsumerBatch } from '../consumer.ts'
 
-/** A record or a batch stands for everything up to and with it. @throws TypeError for what is neither. */
+const expected = 'commit expects a record, a batch, or a list of { topic, partition, offset } with a bigint offset'
+
+/**
+ * A record or a batch stands for everything up to and with it. What the application does to its objects afterwards changes nothing.
+ * @throws TypeError, RangeError for what cannot be committed.
+ */
 export function offsetsOf<K, V>(upTo: Committable<K, V>): readonly TopicPartitionOffset[] {
-  if (isList(upTo)) return upTo.map(checked)
-  if (isBatch(upTo)) return [upTo.end]
-  const { topic, partition, offset, leaderEpoch } = checked(upTo as ConsumerRecord<K, V>)
+  if (isList(upTo)) return upTo.map((one) => ({ ...checkPlace(one, expected) }))
+  if (isBatch(upTo)) return [{ ...checkPlace(upTo.end, expected) }]
+  const { topic, partition, offset, leaderEpoch } = checkPlace(upTo as ConsumerRecord<K, V>, expected)
   return [{ topic, partition, offset: offset + 1n, ...(typeof leaderEpoch === 'number' ? { leaderEpoch } : {}) }]
 }
 
@@ -16,13 +22,4 @@ function isList<K, V>(upTo: Committable<K, V>): upTo is readonly TopicPartitionO
 
 function isBatch<K, V>(upTo: Committable<K, V>): upTo is ConsumerBatch<K, V> {
   return typeof upTo === 'object' && upTo !== null && 'end' in upTo
-}
-
-function checked<T extends { readonly topic: string; readonly partition: number; readonly offset: bigint }>(one: T): T {
-  if (typeof one?.topic !== 'string' || !Number.isInteger(one.partition) || typeof one.offset !== 'bigint')
-    throw new TypeError(
-      'commit expects a record, a batch, or a list of { topic, partition, offset } with a bigint offset',
-    )
-  if (one.offset < 0n) throw new RangeError(`offset ${one.offset} cannot be committed: offsets begin at 0`)
-  return one
 }

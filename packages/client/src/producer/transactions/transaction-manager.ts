@@ -4,6 +4,7 @@
  * on, and calling it again waits on. Source: Kafka's TransactionManager.
  */
 import { ErrorCode, KafkaError } from '@millrace/protocol'
+import { checkPlace } from '../../checked-places.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { TopicPartitionOffset } from '../../record.ts'
 import type { PartitionQueue } from '../batches/partition-queue.ts'
@@ -18,6 +19,8 @@ import { TransactionProtocol } from './transaction-protocol.ts'
 import { TransactionState, type TransactionPhase } from './transaction-state.ts'
 import type { Verdict } from './transaction-verdict.ts'
 import { TransactionalIdentity } from './transactional-identity.ts'
+
+const expectedOffsets = 'sendOffsets expects a list of { topic, partition, offset } with a bigint offset'
 
 export interface TransactionManagerOptions {
   readonly cluster: Cluster
@@ -154,10 +157,11 @@ export class TransactionManager implements SenderTransactions {
   async sendOffsets(offsets: readonly TopicPartitionOffset[], group: GroupMetadata | string): Promise<void> {
     const operation = 'sendOffsetsToTransaction'
     const metadata = groupMetadata(group)
+    const places = offsets.map((one) => ({ ...checkPlace(one, expectedOffsets) }))
     this.#pending.check(operation)
     this.#state.checkInTransaction(operation)
     if (offsets.length === 0) return
-    const sending = this.#inTurn(() => this.#offsets.send(offsets, metadata))
+    const sending = this.#inTurn(() => this.#offsets.send(places, metadata))
     sending.catch(ignore)
     await this.#options.times.sendOffsets.of(this.#pending.within(operation, sending))
   }

@@ -74,6 +74,12 @@ for (const [name, options] of protocols) {
     })
     assert.equal(await committedOffset(world.broker, 'group'), 7n)
     await producer.transaction(async (transaction) => {
+      // They would be cut to the 64 bits of the field.
+      const places = [{ topic: 't', partition: 0, offset: 2n ** 64n + 5n }]
+      await assert.rejects(transaction.sendOffsets(places, 'group'), RangeError)
+    })
+    assert.equal(await committedOffset(world.broker, 'group'), 7n)
+    await producer.transaction(async (transaction) => {
       await transaction.sendOffsets([{ topic: 't', partition: 0, offset: 9n }], 'group')
       await transaction.abort()
     })
