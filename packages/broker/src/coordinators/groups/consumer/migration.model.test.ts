@@ -41,6 +41,8 @@ class Model {
   readonly under = new GroupShardUnderTest({ configs })
   readonly members: (Member | null)[] = Array.from({ length: slots }, () => null)
   readonly #cooperative: boolean
+  readonly #lastStatic = new Map<number, Member>()
+  #hasLostRebalance = false
   #started = 0
 
   constructor(cooperative: boolean) {
@@ -62,6 +64,7 @@ class Model {
           one.kind === 'start classic'
             ? new ClassicConsumer(this.under, { topics, cooperative: this.#cooperative, instance })
             : new ConsumerClient(this.under, { memberId: `member-${this.#started++}`, topics, instance })
+        if (one.isStatic) this.#follow(one.slot)
         break
       }
       case 'leave': {
@@ -89,6 +92,16 @@ class Model {
         break
     }
     this.#check()
+  }
+
+  /**
+   * Who takes the place of a static member in a classic group gets what that one had, without a rebalance. If that one still had to join again to have
+   * others get what it gave up, nobody does, in Kafka as here, until something else has the group rebalance.
+   */
+  #follow(slot: number): void {
+    const before = this.#lastStatic.get(slot)
+    if (before instanceof ClassicConsumer && before.mustJoin) this.#hasLostRebalance = true
+    this.#lastStatic.set(slot, this.members[slot]!)
   }
 
   async #act(member: Member | null): Promise<void> {
@@ -125,6 +138,8 @@ class Model {
   async quiet(): Promise<void> {
     this.under.refusal = null
     for (let round = 0; round < 60; round++) {
+      if (round === 30 && this.#hasLostRebalance)
+        for (const member of this.members) if (member instanceof ClassicConsumer) member.joinAgain()
       await this.under.time.advance(2500)
       for (const member of this.members) await this.#act(member)
       this.#check()

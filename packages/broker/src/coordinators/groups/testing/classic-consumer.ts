@@ -43,6 +43,15 @@ export class ClassicConsumer {
     this.#cooperative = cooperative
   }
 
+  /** Whether it has to join again, be it to have others get what it gave up. */
+  get mustJoin(): boolean {
+    return this.#mustJoin
+  }
+
+  joinAgain(): void {
+    this.#mustJoin = true
+  }
+
   /** The next thing it has to do, unless it still waits for an answer. Does not wait for it. */
   act(): void {
     if (this.#isBusy) return
