@@ -50,6 +50,9 @@ const passing = new Set<number>([
   ErrorCode.UNKNOWN_TOPIC_ID,
 ])
 
+/** Of a topic that exists. */
+const LONGEST_NAME = 249
+
 interface Interest {
   topics: 'all' | ReadonlySet<string>
 }
@@ -94,7 +97,9 @@ export class Metadata {
       const before = interest.topics
       interest.topics = wanted === 'all' ? 'all' : new Set(wanted)
       const isNews =
-        interest.topics === 'all' ? before !== 'all' : [...interest.topics].some((topic) => !known.has(topic))
+        interest.topics === 'all'
+          ? before !== 'all'
+          : [...interest.topics].some((topic) => !known.has(topic) && canBeAskedFor(topic))
       if (isNews) this.#askBy(this.#nowMs())
       else this.#askWhenOld()
     }
@@ -133,6 +138,8 @@ export class Metadata {
   async topic(name: string, options: WaitOptions = {}): Promise<TopicImage> {
     const known = this.#image.topics.get(name)
     if (known !== undefined) return known
+    if (!canBeAskedFor(name))
+      throw topicFailure(name.slice(0, LONGEST_NAME), ErrorCode.INVALID_TOPIC_EXCEPTION, options)
     const { clock } = this.#options.world
     const timeoutMs = options.timeoutMs ?? this.#options.defaultApiTimeoutMs
     const deadlineMs = clock.monotonicMs() + timeoutMs
@@ -263,7 +270,7 @@ export class Metadata {
     const wanted = new Set<string>(this.#awaited.keys())
     for (const { topics } of this.#interests) {
       if (topics === 'all') return 'all'
-      for (const topic of topics) wanted.add(topic)
+      for (const topic of topics) if (canBeAskedFor(topic)) wanted.add(topic)
     }
     return wanted
   }
@@ -304,6 +311,11 @@ function hasGaps(image: ClusterImage, wanted: 'all' | ReadonlySet<string>): bool
   for (const { partitions } of image.topics.values())
     for (const { leaderId } of partitions) if (leaderId < 0) return true
   return false
+}
+
+/** A name too long for its request must not keep the others from being asked for. What else is wrong with a name the broker says. */
+function canBeAskedFor(topic: string): boolean {
+  return topic.length <= LONGEST_NAME
 }
 
 function topicFailure(name: string, told: number | undefined, options: WaitOptions): KafkaError {

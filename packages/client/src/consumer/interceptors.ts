@@ -1,5 +1,6 @@
-/** Calls interceptors in order; one that throws is passed over. */
+/** Calls interceptors in order; one that throws, or gives a promise, is passed over. */
 import type { Logger } from '@millrace/runtime'
+import { handleFailureOf, isThenable } from '../handle-failure.ts'
 import type { ConsumerRecord, TopicPartitionOffset } from '../record.ts'
 import type { ConsumerInterceptor } from './interceptor.ts'
 
@@ -17,9 +18,13 @@ export class Interceptors {
     let passed = records
     for (const interceptor of this.#interceptors) {
       try {
-        passed = interceptor.onConsume?.(passed) ?? passed
+        const given = interceptor.onConsume?.(passed)
+        if (isThenable(given)) {
+          this.#failed('onConsume', new TypeError('it gave a promise; it should give the records themselves'))
+          handleFailureOf(given, (error) => this.#failed('onConsume', error))
+        } else passed = given ?? passed
       } catch (error) {
-        this.#logger.warn('an interceptor threw in onConsume', { error })
+        this.#failed('onConsume', error)
       }
     }
     return passed
@@ -28,10 +33,14 @@ export class Interceptors {
   committed(offsets: readonly TopicPartitionOffset[]): void {
     for (const interceptor of this.#interceptors) {
       try {
-        interceptor.onCommit?.(offsets)
+        handleFailureOf(interceptor.onCommit?.(offsets), (error) => this.#failed('onCommit', error))
       } catch (error) {
-        this.#logger.warn('an interceptor threw in onCommit', { error })
+        this.#failed('onCommit', error)
       }
     }
+  }
+
+  #failed(callback: string, error: unknown): void {
+    this.#logger.warn(`an interceptor threw in ${callback}`, { error })
   }
 }

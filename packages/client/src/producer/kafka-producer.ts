@@ -25,7 +25,10 @@ export class KafkaProducer implements Producer<AnyRecord> {
     return this.#handledByCommit(receiver.promise)
   }
 
-  sendAll(records: readonly AnyRecord[], options?: SendOptions): Promise<readonly RecordMetadata[]> {
+  sendAll(given: readonly AnyRecord[], options?: SendOptions): Promise<readonly RecordMetadata[]> {
+    if (!Array.isArray(given)) return Promise.reject(new TypeError('sendAll: expected a list of records'))
+    // Some may have to wait, and the list is its owner's.
+    const records: readonly AnyRecord[] = given.slice()
     const receiver = new ArraySend(records.length)
     const refusal = this.#whyNot()
     if (refusal === null) this.#core.observedIntake.submitAll({ records, receiver, signal: options?.signal })
@@ -48,6 +51,8 @@ export class KafkaProducer implements Producer<AnyRecord> {
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<readonly PartitionDescription[]> {
     this.#core.checkOpen()
+    if (typeof topic !== 'string')
+      throw new TypeError(`partitionsFor: expected the name of a topic, but got ${typeof topic}`)
     const { maxBlockMs: timeoutMs, allowAutoCreateTopics: allowCreation } = this.#core.configuration
     const { metadata } = this.#core.context.cluster
     const image = await metadata.topic(topic, { timeoutMs, allowCreation, signal: options.signal })
@@ -99,7 +104,12 @@ export class KafkaProducer implements Producer<AnyRecord> {
   }
 
   close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
-    this.#closing ??= closeProducer(this.#core, options.timeoutMs ?? null)
+    const { timeoutMs = null } = options
+    if (timeoutMs !== null && !(typeof timeoutMs === 'number' && timeoutMs >= 0))
+      return Promise.reject(
+        new RangeError(`close: timeoutMs should be a number from 0 up, but is ${String(timeoutMs)}`),
+      )
+    this.#closing ??= closeProducer(this.#core, timeoutMs)
     return this.#closing
   }
 

@@ -3,6 +3,7 @@
  * receiver for all its records, and no record has a closure of its own.
  */
 import type { Logger } from '@millrace/runtime'
+import { handleFailureOf } from '../../handle-failure.ts'
 import type { RecordMetadata } from '../../record.ts'
 
 export interface Receiver {
@@ -41,6 +42,8 @@ export class ArraySend implements Receiver {
   readonly promise: Promise<readonly RecordMetadata[]>
   readonly #metadata: RecordMetadata[] = []
   #left: number
+  #hasFailed = false
+  /** The first; what a serializer throws may be anything, null as well. */
   #error: Error | null = null
   #resolve!: (metadata: readonly RecordMetadata[]) => void
   #reject!: (error: Error) => void
@@ -62,14 +65,15 @@ export class ArraySend implements Receiver {
   }
 
   failed(_slot: number, error: Error): void {
-    this.#error ??= error
+    if (!this.#hasFailed) this.#error = error
+    this.#hasFailed = true
     this.#settleOne()
   }
 
   #settleOne(): void {
     if (--this.#left > 0) return
-    if (this.#error === null) this.#resolve(this.#metadata)
-    else this.#reject(this.#error)
+    if (this.#hasFailed) this.#reject(this.#error as Error)
+    else this.#resolve(this.#metadata)
   }
 }
 
@@ -91,10 +95,12 @@ export class ForgottenSend implements Receiver {
       this.#logger.warn('a record could not be sent', { error })
       return
     }
-    try {
-      this.#onError(error)
-    } catch (failure) {
+    const onFailed = (failure: unknown): void =>
       this.#logger.error('onError of a producer has failed itself', { error: failure })
+    try {
+      handleFailureOf(this.#onError(error), onFailed)
+    } catch (failure) {
+      onFailed(failure)
     }
   }
 }

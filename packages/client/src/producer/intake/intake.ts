@@ -10,7 +10,7 @@ import type { ProducerConfiguration } from '../configuration.ts'
 import { MemoryLine } from './memory-line.ts'
 import { partitionChooser, type PartitionChooser } from '../partitioning/partition-chooser.ts'
 import type { ProducerMetrics } from '../producer-metrics.ts'
-import { fieldWriter, headerFields, type FieldWriter } from './record-fields.ts'
+import { fieldWriter, headerFields, kindOf, type FieldWriter } from './record-fields.ts'
 import { checkRecordSize } from './record-size.ts'
 import { TopicInterest } from './topic-interest.ts'
 import { isKnown, TopicLines } from './topic-lines.ts'
@@ -90,6 +90,7 @@ export class Intake implements Disposable {
   /** Batches the record, or lets it wait. What goes wrong is told to the receiver. */
   submit(record: AnyRecord, receiver: Receiver, signal: AbortSignal | undefined): void {
     let topic: TopicQueues
+    let own: AnyRecord
     try {
       topic = this.#topicOf(record)
       if (signal?.aborted === true) throw signal.reason as Error
@@ -97,12 +98,13 @@ export class Intake implements Disposable {
         this.#place(topic, record, receiver, 0, this.#cluster.world.clock.now())
         return
       }
+      own = ownCopy(record)
     } catch (error) {
       this.#refuse(record, receiver, 0, error as Error)
       return
     }
-    const submission = { records: [record], receiver, signal }
-    if (topic.line.length > 0 || !isKnown(topic, record)) this.#topicLines.join(topic, submission, 0)
+    const submission = { records: [own], receiver, signal }
+    if (topic.line.length > 0 || !isKnown(topic, own)) this.#topicLines.join(topic, submission, 0)
     else this.#memoryLine.join(submission, 0, 1)
   }
 
@@ -163,14 +165,18 @@ export class Intake implements Disposable {
 
   /** Into a batch. @throws what is wrong with the record. */
   #place(topic: TopicQueues, record: AnyRecord, receiver: Receiver, slot: number, nowMs: number): void {
+    if (record.value === undefined)
+      throw new TypeError(
+        `a record to ${topic.name} has no value; null says that it shall have none, which deletes its key in compacted topics`,
+      )
     const key = this.#writeKey(record.key, topic.keyContext)
     const value = this.#writeValue(record.value, topic.valueContext)
     const headers = record.headers === undefined ? undefined : headerFields(record.headers)
     checkRecordSize(topic.name, key, value, headers, this.#configuration)
     const timestamp = record.timestamp ?? nowMs
-    if (!Number.isSafeInteger(timestamp))
+    if (!(Number.isSafeInteger(timestamp) && timestamp >= 0))
       throw new RangeError(
-        `the timestamp of a record to ${topic.name} should be whole milliseconds, but is ${timestamp}`,
+        `the timestamp of a record to ${topic.name} should be whole milliseconds from 0 up, but is ${timestamp}`,
       )
     const partition = record.partition ?? this.#choose(topic, key, value)
     const queue = topic.queue(partition)
@@ -180,6 +186,8 @@ export class Intake implements Disposable {
   }
 
   #topicOf(record: AnyRecord): TopicQueues {
+    if (typeof record !== 'object' || record === null)
+      throw new TypeError(`a record should be an object with a topic and a value, but is ${kindOf(record)}`)
     const name = record.topic ?? this.#configuration.topic
     if (typeof name !== 'string' || name === '')
       throw new TypeError('a record names no topic, and the producer has none (option topic)')
@@ -208,6 +216,13 @@ export class Intake implements Disposable {
 
   #refuse(record: AnyRecord, receiver: Receiver, slot: number, error: Error): void {
     receiver.failed(slot, error)
-    this.#onRefused(record, error)
+    // What serializers throw, and the reasons of signals, may be anything.
+    const isError = (error as unknown) instanceof Error
+    this.#onRefused(record, isError ? error : new Error('a record could not be sent', { cause: error }))
   }
+}
+
+/** Of a record that has to wait, as its owner may use the object for the next one. */
+function ownCopy({ topic, partition, key, value, headers, timestamp }: AnyRecord): AnyRecord {
+  return { topic, partition, key, value, headers, timestamp } as AnyRecord
 }

@@ -1,5 +1,6 @@
-/** Calls interceptors in order, each with what the one before made of the record; one that throws, or returns nothing, is passed over. */
+/** Calls interceptors in order, each with what the one before made of the record; one that throws, or returns nothing or a promise, is passed over. */
 import type { Logger } from '@millrace/runtime'
+import { handleFailureOf, isThenable } from '../../handle-failure.ts'
 import type { ProducerRecord, RecordMetadata } from '../../record.ts'
 import type { ProducerInterceptor } from '../interceptor.ts'
 import type { AnyRecord } from './waiting-send.ts'
@@ -23,9 +24,12 @@ export class Interceptors {
     for (const interceptor of this.#interceptors) {
       try {
         const given = interceptor.onSend?.(present as ProducerRecord<unknown, unknown>) as AnyRecord | undefined
-        present = given ?? present
+        if (isThenable(given)) {
+          this.#failed('sending a record', new TypeError('onSend gave a promise; it should give the record itself'))
+          handleFailureOf(given, (error) => this.#failed('sending a record', error))
+        } else present = given ?? present
       } catch (error) {
-        this.#logger.warn('an interceptor has failed on sending a record', { error })
+        this.#failed('sending a record', error)
       }
     }
     return present
@@ -34,10 +38,16 @@ export class Interceptors {
   settled(metadata: RecordMetadata, error: Error | null): void {
     for (const interceptor of this.#interceptors) {
       try {
-        interceptor.onAcknowledgement?.(metadata, error)
+        handleFailureOf(interceptor.onAcknowledgement?.(metadata, error), this.#acknowledgementFailed)
       } catch (failure) {
-        this.#logger.warn('an interceptor has failed on an acknowledgement', { error: failure })
+        this.#acknowledgementFailed(failure)
       }
     }
+  }
+
+  readonly #acknowledgementFailed = (error: unknown): void => this.#failed('an acknowledgement', error)
+
+  #failed(on: string, error: unknown): void {
+    this.#logger.warn(`an interceptor has failed on ${on}`, { error })
   }
 }

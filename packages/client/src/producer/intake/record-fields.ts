@@ -1,6 +1,7 @@
 /** From what the application gives to what is written: keys and values through their serializers, headers as a list. */
 import type { NewRecordHeader, RecordField } from '@millrace/protocol'
 import type { RecordHeadersInput } from '../../record.ts'
+import { handleFailureOf } from '../../handle-failure.ts'
 import type { SerdeContext, Serializer } from '../../serde/serde.ts'
 
 export type FieldWriter = (value: unknown, context: SerdeContext) => RecordField
@@ -22,14 +23,19 @@ export function fieldWriter(serializer: Serializer<unknown> | null): FieldWriter
     if (value === null || value === undefined) return null
     const bytes: unknown = serializer.serialize(value, context)
     if (bytes instanceof Uint8Array) return bytes
+    handleFailureOf(bytes, ignore)
     throw new TypeError(`${place(context)}: its serializer should give bytes, but gave ${kindOf(bytes)}`)
   }
 }
 
+function ignore(): void {}
+
 /** @throws TypeError for what is no header. */
 export function headerFields(headers: RecordHeadersInput): readonly NewRecordHeader[] {
-  const pairs = isList(headers) ? headers : Object.entries(headers)
-  return pairs.map(([key, value]) => {
+  return pairsOf(headers).map((pair) => {
+    if (!Array.isArray(pair) || pair.length !== 2)
+      throw new TypeError(`a header should be a pair [name, value], but is ${kindOf(pair)}`)
+    const [key, value] = pair as [string, string | Uint8Array | null]
     if (typeof key !== 'string') throw new TypeError(`the name of a header should be a text, but is ${kindOf(key)}`)
     if (value !== null && typeof value !== 'string' && !((value as unknown) instanceof Uint8Array))
       throw new TypeError(`header ${key}: expected bytes, a text or null, but got ${kindOf(value)}`)
@@ -37,15 +43,18 @@ export function headerFields(headers: RecordHeadersInput): readonly NewRecordHea
   })
 }
 
-function isList(headers: RecordHeadersInput): headers is readonly (readonly [string, string | Uint8Array | null])[] {
-  return Array.isArray(headers)
+function pairsOf(headers: unknown): readonly unknown[] {
+  if (Array.isArray(headers)) return headers
+  // Maps and the like have no entries of this kind: their headers would be lost without a word.
+  if (typeof headers === 'object' && headers !== null && !(Symbol.iterator in headers)) return Object.entries(headers)
+  throw new TypeError(`headers should be an object, or a list of pairs [name, value], but are ${kindOf(headers)}`)
 }
 
 function place({ topic, isKey }: SerdeContext): string {
   return `the ${isKey ? 'key' : 'value'} of a record to ${topic}`
 }
 
-function kindOf(value: unknown): string {
-  if (value === null) return 'null'
+export function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
   return typeof value === 'object' ? `an object (${value.constructor?.name ?? 'of no class'})` : `a ${typeof value}`
 }

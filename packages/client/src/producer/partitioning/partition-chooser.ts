@@ -1,6 +1,7 @@
 /** The partitioners that a producer has, behind one interface; records that name their partition do not come here. */
 import type { Random } from '@millrace/runtime'
 import type { RecordField } from '@millrace/protocol'
+import { handleFailureOf } from '../../handle-failure.ts'
 import { partitionOfKey } from './murmur2.ts'
 import type { Partitioner } from '../partitioner.ts'
 import type { StickyPartition } from './sticky-partition.ts'
@@ -80,6 +81,7 @@ function checked(partitioner: Partitioner): PartitionChooser {
   return ({ name, partitionsCount, availablePartitions, queuedBytes }, key, value) => {
     const partition = partitioner({ topic: name, key, value, partitionsCount, availablePartitions, queuedBytes })
     if (Number.isInteger(partition) && partition >= 0 && partition < partitionsCount) return partition
+    handleFailureOf(partition, () => {})
     throw new RangeError(
       `the partitioner gave ${String(partition)} for ${name}, which has partitions 0 to ${partitionsCount - 1}`,
     )
