@@ -13,7 +13,7 @@ import type { GroupMetadata } from '../producer.ts'
 import type { Identity, SenderTransactions } from '../sending/sender-options.ts'
 import { CoordinatorRequests } from './coordinator-requests.ts'
 import { PendingOperation } from './pending-operation.ts'
-import { groupMetadata, TransactionOffsets } from './transaction-offsets.ts'
+import { checkOffsets, groupMetadata, TransactionOffsets } from './transaction-offsets.ts'
 import { TransactionPartitions } from './transaction-partitions.ts'
 import { TransactionProtocol } from './transaction-protocol.ts'
 import { TransactionState, type TransactionPhase } from './transaction-state.ts'
@@ -157,6 +157,7 @@ export class TransactionManager implements SenderTransactions {
   async sendOffsets(offsets: readonly TopicPartitionOffset[], group: GroupMetadata | string): Promise<void> {
     const operation = 'sendOffsetsToTransaction'
     const metadata = groupMetadata(group)
+    checkOffsets(offsets)
     const places = offsets.map((one) => ({ ...checkPlace(one, expectedOffsets) }))
     this.#pending.check(operation)
     this.#state.checkInTransaction(operation)

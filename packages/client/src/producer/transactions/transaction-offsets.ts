@@ -107,11 +107,36 @@ export class TransactionOffsets {
 /** What an application may give for the one who commits. @throws TypeError for a member without an id. */
 export function groupMetadata(group: GroupMetadata | string): GroupMetadata {
   if (typeof group === 'string') return { groupId: group, generationId: -1, memberId: '', groupInstanceId: null }
+  if (typeof group !== 'object' || group === null || typeof group.groupId !== 'string')
+    throw new TypeError('the group of offsets should be its id, or what groupMetadata() of its consumer gives')
   if (group.generationId > 0 && group.memberId === '')
     throw new TypeError(
       `the metadata of group ${group.groupId} have a generation (${group.generationId}) but no member id`,
     )
   return group
+}
+
+/**
+ * What cannot be written into a request has to be known before: there it would end the producer. @throws TypeError, and RangeError for offsets below 0.
+ */
+export function checkOffsets(offsets: readonly TopicPartitionOffset[]): void {
+  if (!Array.isArray(offsets)) throw new TypeError('offsets should be a list of { topic, partition, offset }')
+  for (const given of offsets as readonly unknown[]) {
+    if (typeof given !== 'object' || given === null)
+      throw new TypeError('each of the offsets should be an object { topic, partition, offset }')
+    const { topic, partition, offset, leaderEpoch = -1, metadata = '' } = given as Partial<TopicPartitionOffset>
+    if (typeof topic !== 'string') throw new TypeError('each of the offsets should name its topic')
+    const of = `the offset of ${topic}-${String(partition)}`
+    if (!isInt32(partition) || partition < 0) throw new TypeError(`${of} should name its partition, a whole number`)
+    if (typeof offset !== 'bigint') throw new TypeError(`${of} should be a bigint, but is a ${typeof offset}`)
+    if (offset < 0n) throw new RangeError(`${of} should be from 0 up, but is ${offset}`)
+    if (!isInt32(leaderEpoch)) throw new TypeError(`the leaderEpoch of ${of} should be a whole number`)
+    if (typeof metadata !== 'string') throw new TypeError(`the metadata of ${of} should be a text`)
+  }
+}
+
+function isInt32(value: unknown): value is number {
+  return typeof value === 'number' && value === (value | 0)
 }
 
 function membership(

@@ -257,6 +257,29 @@ test('calls that do not fit the moment say what comes first', async () => {
   await producer.abortTransaction()
 })
 
+test('offsets and groups that are none are refused, and the transaction goes on', async () => {
+  await using world = await start({})
+  await using producer = world.kafka.producer({ transactionalId: 'tx' })
+  await producer.transaction(async (transaction) => {
+    for (const wrong of [
+      null,
+      [null],
+      [{ topic: 't', partition: 0, offset: 5 }],
+      [{ topic: 't', partition: 0, offset: '5' }],
+      [{ topic: 't', partition: 0, offset: -1n }],
+      [{ topic: 't', partition: 0.5, offset: 5n }],
+      [{ topic: 't', offset: 5n }],
+      [{ partition: 0, offset: 5n }],
+      [{ topic: 't', partition: 0, offset: 5n, leaderEpoch: null }],
+      [{ topic: 't', partition: 0, offset: 5n, metadata: 5 }],
+    ])
+      await assert.rejects(transaction.sendOffsets(wrong as never, 'g'), /offset/)
+    for (const wrong of [null, undefined, 5, {}])
+      await assert.rejects(transaction.sendOffsets([], wrong as never), /the group of offsets/)
+    await transaction.sendOffsets([{ topic: 't', partition: 0, offset: 5n }], 'g')
+  })
+})
+
 test('a timed out transaction is fenced by the coordinator, and only closing is left', async () => {
   await using world = await start({ configs: { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': 20 } })
   await using producer = world.kafka.producer({ transactionalId: 'tx', transactionTimeoutMs: 1_000 })
