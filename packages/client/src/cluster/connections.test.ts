@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import {
+  ApiVersions,
   DescribeCluster,
   ErrorCode,
   FindCoordinator,
@@ -61,6 +62,22 @@ test('a connection that is not used is closed, and opened again when needed', as
   await broker.allClosed()
   await describe(cluster)
   assert.equal(broker.accepted, 2)
+})
+
+test('a connection is idle also when its broker is considered again and again, and another one is chosen', async (context) => {
+  const brokers = [await ScriptedBroker.start([]), await ScriptedBroker.start([])]
+  for (const broker of brokers) context.after(() => broker[Symbol.asyncDispose]())
+  const both = answers(Metadata, () => ({
+    brokers: brokers.map(({ port }, index) => ({ nodeId: index + 1, host: '127.0.0.1', port })),
+    controllerId: 1,
+    topics: [],
+  }))
+  const { cluster } = await clusterOf(context, [both], { connectionsMaxIdleMs: 40 })
+  await cluster.metadata.refresh()
+  for (const node of [1, 2]) await cluster.send({ node }, ApiVersions, {})
+  let isClosed = false
+  void brokers[1]!.allClosed().then(() => (isClosed = true))
+  while (!isClosed) await cluster.send('any', ApiVersions, {})
 })
 
 test('a broker that asks for silence is left alone for so long', async (context) => {

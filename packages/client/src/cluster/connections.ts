@@ -83,18 +83,23 @@ export class Connections implements AsyncDisposable {
   /** The connection if there is an open one that may be used now. */
   openNow(address: Place['address'], lane: Lane): BrokerConnection | null {
     const slot = this.#slots.get(nameOf(address, lane))
-    const connection = slot?.connection
-    if (slot === undefined || connection === undefined || connection === null || !connection.isOpen) return null
+    if (slot === undefined) return null
     if (address.id !== undefined) slot.address = address
-    const nowMs = this.#options.world.clock.monotonicMs()
-    if (slot.throttledUntilMs > nowMs) return null
-    slot.lastUsedMs = nowMs
+    const connection = this.#usable(slot)
+    if (connection !== null) slot.lastUsedMs = this.#options.world.clock.monotonicMs()
     return connection
   }
 
-  /** Requests without answer on the connection; null when there is none. */
+  /** Requests without answer on the connection; null when there is none that may be used now. Asking is no use of it: idle it may be all the same. */
   load(address: Address, lane: Lane): number | null {
-    return this.openNow(address, lane)?.inFlight ?? null
+    const slot = this.#slots.get(nameOf(address, lane))
+    return slot === undefined ? null : (this.#usable(slot)?.inFlight ?? null)
+  }
+
+  #usable({ connection, throttledUntilMs }: Slot): BrokerConnection | null {
+    const isUsable =
+      connection !== null && connection.isOpen && throttledUntilMs <= this.#options.world.clock.monotonicMs()
+    return isUsable ? connection : null
   }
 
   /** Requests without answer on all connections. */
