@@ -27,18 +27,24 @@ interface Group {
   readonly heartbeat: Promise<void>
 }
 
-/**
- * A group of one member, whose coordinator serves no newer version than `newest` of any request. Answers to joins wait for `beforeAnswer`, which is
- * told the generation to come.
- */
+interface Delays {
+  /** Answers to joins wait for it; told the generation to come. */
+  readonly beforeAnswer?: (generationId: number) => Promise<void>
+  /** The first assignment is sent after it, and after a heartbeat that was answered with REBALANCE_IN_PROGRESS, as brokers before 2.6 do meanwhile. */
+  readonly beforeAssigned?: (owner: TestOwner) => void
+}
+
+/** A group of one member, whose coordinator serves no newer version than `newest` of any request. */
 async function groupAt(
   context: TestContext,
   newest: number,
   options: Record<string, unknown> = {},
-  beforeAnswer: (generationId: number) => Promise<void> = async () => {},
+  { beforeAnswer = async () => {}, beforeAssigned }: Delays = {},
 ): Promise<Group> {
   const log = new Map<Api, unknown[]>()
+  const owner = new TestOwner('only', ['orders'])
   const beaten = Promise.withResolvers<void>()
+  const beatenTwice = Promise.withResolvers<void>()
   const scripted = <A extends Api>(api: A, handle: (request: Request<A>, version: number) => unknown): Script =>
     answers(
       api,
@@ -85,13 +91,20 @@ async function groupAt(
         members: [{ memberId: 'm', metadata }],
       }
     }),
-    scripted(SyncGroup, ({ assignments }) => {
+    scripted(SyncGroup, async ({ assignments }) => {
+      if (beforeAssigned !== undefined && generationId === 1) {
+        // It comes when the client has read the answer to the first.
+        await beatenTwice.promise
+        beforeAssigned(owner)
+      }
       assignment = assignments[0]!.assignment
       return { errorCode: 0, assignment }
     }),
     scripted(Heartbeat, () => {
       beaten.resolve()
-      return { errorCode: 0 }
+      const isFirst = log.get(Heartbeat)!.length === 1
+      if (!isFirst) beatenTwice.resolve()
+      return { errorCode: beforeAssigned !== undefined && isFirst ? ErrorCode.REBALANCE_IN_PROGRESS : ErrorCode.NONE }
     }),
     scripted(LeaveGroup, ({ members }, version) =>
       version < 3 ? { errorCode: 0 } : { errorCode: 0, members: members.map((one) => ({ ...one, errorCode: 0 })) },
@@ -103,7 +116,6 @@ async function groupAt(
     { groupId: 'g', heartbeatIntervalMs: 20, ...options },
     'test',
   )
-  const owner = new TestOwner('only', ['orders'])
   owner.membership = openMembership({
     cluster,
     settings: { ...settings, groupId: 'g' },
@@ -156,10 +168,12 @@ test('a commit that the next generation refuses, before this member has heard of
     context,
     9,
     { partitionAssignmentStrategy: ['cooperative-sticky'] },
-    async (generationId) => {
-      if (generationId !== 2) return
-      joining.resolve()
-      await answered.promise
+    {
+      beforeAnswer: async (generationId) => {
+        if (generationId !== 2) return
+        joining.resolve()
+        await answered.promise
+      },
     },
   )
   await owner.until(() => owner.owned.length === 2)
@@ -176,5 +190,19 @@ test('a commit that the next generation refuses, before this member has heard of
   assert.deepEqual(
     owner.calls.map(({ kind }) => kind),
     ['assigned', 'assigned', 'revoked'],
+  )
+})
+
+test('what says that the group rebalances while the assignment is awaited is no reason to join again', async (context) => {
+  const beforeAssigned = ({ membership }: TestOwner): void =>
+    membership!.commitRefused(ErrorCode.REBALANCE_IN_PROGRESS, membership!.metadata)
+  const { owner, asked } = await groupAt(context, 3, {}, { beforeAssigned })
+  await owner.until(() => owner.owned.length === 2)
+  const beatsBefore = asked(Heartbeat).length
+  while (asked(Heartbeat).length < beatsBefore + 2) await nextTurn()
+  assert.equal(asked(JoinGroup).length, 1)
+  assert.deepEqual(
+    owner.calls.map(({ kind }) => kind),
+    ['assigned'],
   )
 })

@@ -8,6 +8,7 @@
 import { ErrorCode, KafkaError, type JoinGroup, type Response } from '@millrace/protocol'
 import type { Assignor, MemberAssignment } from '../../assignors/assignor.ts'
 import { backoffMs } from '../../cluster/backoff.ts'
+import { handleFailureOf } from '../../handle-failure.ts'
 import type { GroupMetadata } from '../../producer/producer.ts'
 import type { TopicPartition } from '../../record.ts'
 import type { HeartEvent } from '../heartbeats/heart.ts'
@@ -43,6 +44,11 @@ export class ClassicMember implements ProtocolMember {
   #isStale = false
   /** A join is pending: until the answer nobody knows which generation this member is of. */
   #isJoining = false
+  /**
+   * It has joined, and waits for its assignment. Meanwhile brokers before 2.6 answer heartbeats, and all of them commits, as if another rebalance had
+   * begun. If one has, the answer that is awaited says so.
+   */
+  #isSyncing = false
   #failures = 0
 
   /** @throws TypeError for assignors that do not go together. */
@@ -83,7 +89,7 @@ export class ClassicMember implements ProtocolMember {
   heartEvent(event: HeartEvent): void {
     switch (event.kind) {
       case 'rebalance':
-        this.#wantToJoin('group is already rebalancing')
+        if (!this.#isSyncing) this.#wantToJoin('group is already rebalancing')
         break
       case 'refused':
         this.#refused(event.code, 'Heartbeat')
@@ -99,8 +105,9 @@ export class ClassicMember implements ProtocolMember {
   }
 
   commitRefused(code: number, sentAs: GroupMetadata): void {
-    if (code === ErrorCode.REBALANCE_IN_PROGRESS)
-      this.#wantToJoin('offset commit failed since group is already rebalancing')
+    if (code === ErrorCode.REBALANCE_IN_PROGRESS) {
+      if (!this.#isSyncing) this.#wantToJoin('offset commit failed since group is already rebalancing')
+    }
     // While joining the coordinator may be a generation ahead of what we know; the answer to the join tells what we are.
     else if (!this.#isJoining && sentAs.generationId === this.#generationId && sentAs.memberId === this.#memberId)
       this.#refused(code, 'OffsetCommit')
@@ -151,6 +158,7 @@ export class ClassicMember implements ProtocolMember {
       this.#failures = 0
     } catch (error) {
       this.#isJoining = false
+      this.#isSyncing = false
       signal.throwIfAborted()
       if (!(error instanceof KafkaError)) throw error
       if (error.code !== ErrorCode.MEMBER_ID_REQUIRED) this.#environment.metrics.rebalanceFails()
@@ -183,6 +191,7 @@ export class ClassicMember implements ProtocolMember {
     checkProtocol(joined.protocolType, CONSUMER_PROTOCOL_TYPE, 'protocol type')
     this.#memberId = joined.memberId
     this.#generationId = joined.generationId
+    this.#isSyncing = true
     heart.beat({
       protocol: 'classic',
       memberId: joined.memberId,
@@ -231,6 +240,7 @@ export class ClassicMember implements ProtocolMember {
     const synced = await this.#environment.metrics.sync(
       syncGroup(options, { memberId, generationId, protocolName: assignor.name, assignments }),
     )
+    this.#isSyncing = false
     // The heart may have lost the member meanwhile.
     if (this.#generationId !== generationId) throw new KafkaError(ErrorCode.ILLEGAL_GENERATION)
     this.#check(synced.errorCode, memberId)
@@ -256,7 +266,7 @@ export class ClassicMember implements ProtocolMember {
     // Lost while the application gave up what was taken: whatever was assigned is another's by now.
     if (this.#generationId !== generationId) return
     const member = { groupId, memberId: this.#memberId, groupInstanceId: settings.groupInstanceId, generationId }
-    assignor.onAssignment?.(assignment, member)
+    handleFailureOf(assignor.onAssignment?.(assignment, member), (error) => this.#end(error as Error))
     this.#owned = [...assignment.partitions]
     await owner.assigned(added)
     if (topics.names.join('\n') !== this.#joinedTopics.join('\n')) this.#wantToJoin('subscription has changed')
