@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
+import { runInNewContext } from 'node:vm'
 import * as api from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { W3CTraceContextPropagator } from '@opentelemetry/core'
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
+import { ErrorCode, KafkaError } from '@millrace/protocol'
 import type { ConsumerRecord } from '../record.ts'
 import { openTelemetry } from './open-telemetry.ts'
 
@@ -54,12 +56,43 @@ test('the span of a handler is the child of the one that sent the record, and th
     'messaging.kafka.offset': 17,
   })
   assert.equal(process_!.attributes['messaging.consumer.group.name'], 'billing')
+  assert.deepEqual(
+    process_!.links.map(({ context }) => context.spanId),
+    [send!.spanContext().spanId],
+  )
+})
+
+test('without a trace in the record the span of a handler belongs to what is active, and links to nothing', () => {
+  exporter.reset()
+  const tracing = openTelemetry(api)
+  const active = api.trace.getTracer('test').startSpan('service')
+  api.context.with(api.trace.setSpan(api.context.active(), active), () =>
+    tracing.handling(recordWith(new Map()), null, () => {}),
+  )
+  const [span] = exporter.getFinishedSpans()
+  assert.equal(span!.parentSpanContext?.spanId, active.spanContext().spanId)
+  assert.deepEqual(span!.links, [])
+})
+
+test('the span of a handler lasts as long as what it returns, also when that is a promise of another realm', async () => {
+  exporter.reset()
+  const tracing = openTelemetry(api)
+  const work = runInNewContext('(async () => { throw error })()', { error: new RangeError('late') }) as Promise<void>
+  const handled = tracing.handling(recordWith(new Map()), null, () => work)
+  assert.equal(exporter.getFinishedSpans().length, 0)
+  await assert.rejects(handled, { message: 'late' })
+  const [span] = exporter.getFinishedSpans()
+  assert.equal(span!.status.code, api.SpanStatusCode.ERROR)
+  assert.equal(span!.attributes['error.type'], 'RangeError')
 })
 
 test('what fails is recorded with its span, thrown at once or later', async () => {
   exporter.reset()
   const tracing = openTelemetry(api)
-  tracing.sending({ topic: 't', partition: 1 }, () => {})(null, new Error('no broker'))
+  tracing.sending({ topic: 't', partition: 1 }, () => {})(
+    null,
+    new KafkaError(ErrorCode.REQUEST_TIMED_OUT, 'no broker'),
+  )
   const record = recordWith(new Map())
   assert.throws(
     () =>
@@ -77,5 +110,9 @@ test('what fails is recorded with its span, thrown at once or later', async () =
   assert.deepEqual(
     exporter.getFinishedSpans().map(({ status }) => status),
     ['no broker', 'at once', 'later'].map((message) => ({ code: api.SpanStatusCode.ERROR, message })),
+  )
+  assert.deepEqual(
+    exporter.getFinishedSpans().map(({ attributes }) => attributes['error.type']),
+    ['REQUEST_TIMED_OUT', 'Error', 'Error'],
   )
 })

@@ -2,6 +2,7 @@
  * Spans and their propagation by OpenTelemetry, for applications that have `@opentelemetry/api`: it is given, so nobody else needs it.
  * Names and attributes: OpenTelemetry's semantic conventions for messaging, Kafka.
  */
+import { errorName, KafkaError } from '@millrace/protocol'
 import type { ConsumerRecord } from '../record.ts'
 import type { SendEnded, Tracing } from './tracing.ts'
 
@@ -10,6 +11,7 @@ export interface OpenTelemetryApi {
   readonly trace: {
     getTracer(name: string, version?: string): OpenTelemetryTracer
     setSpan(context: unknown, span: unknown): unknown
+    getSpanContext(context: unknown): unknown
   }
   readonly context: { active(): unknown; with<T>(context: unknown, callback: () => T): T }
   readonly propagation: {
@@ -65,16 +67,22 @@ export function openTelemetry({ trace, context, propagation }: OpenTelemetryApi)
     },
 
     handling<T>(record: ConsumerRecord<unknown, unknown>, groupId: string | null, handler: () => T): T {
-      const parent: unknown = propagation.extract(context.active(), record, headersOf)
+      const active: unknown = context.active()
+      const parent: unknown = propagation.extract(active, record, headersOf)
+      // The span that sent it is the parent, and linked to as well, as the conventions ask: others make a parent of what is active.
+      const sender: unknown = trace.getSpanContext(parent)
+      const isSent = sender !== undefined && sender !== trace.getSpanContext(active)
       const span = tracer.startSpan(
         `process ${record.topic}`,
         {
           kind: CONSUMER_SPAN,
+          ...(isSent ? { links: [{ context: sender }] } : {}),
           attributes: {
             ...common(record.topic, record.partition),
             'messaging.operation.type': 'process',
             'messaging.operation.name': 'process',
             'messaging.kafka.offset': Number(record.offset),
+            ...(record.rawValue === null ? { 'messaging.kafka.message.tombstone': true } : {}),
             ...(groupId === null ? {} : { 'messaging.consumer.group.name': groupId }),
           },
         },
@@ -111,11 +119,11 @@ function inSpan<T>(span: OpenTelemetrySpan, work: () => T): T {
     span.end()
     throw error
   }
-  if (!(result instanceof Promise)) {
+  if (!isThenable(result)) {
     span.end()
     return result
   }
-  return result
+  return Promise.resolve(result)
     .catch((error: unknown) => {
       fail(span, error)
       throw error
@@ -123,7 +131,19 @@ function inSpan<T>(span: OpenTelemetrySpan, work: () => T): T {
     .finally(() => span.end()) as T
 }
 
+/** Also what query builders return, and promises of another realm. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}
+
 function fail(span: OpenTelemetrySpan, error: unknown): void {
   span.recordException(error)
+  span.setAttribute('error.type', errorType(error))
   span.setStatus({ code: STATUS_ERROR, message: error instanceof Error ? error.message : String(error) })
+}
+
+/** Of a few values, as they tell kinds of failures apart. */
+function errorType(error: unknown): string {
+  if (error instanceof KafkaError) return errorName(error.code)
+  return error instanceof Error ? error.name : '_OTHER'
 }

@@ -8,7 +8,7 @@ export interface SerdeContext {
 /**
  * Null never reaches a serde: a null key or value is written as null and read as null.
  * What `serialize` returns must not change until the record is acknowledged; what `deserialize` is given may be kept.
- * Either may throw; the error carries topic, partition and offset to the one who sent or reads the record.
+ * Either may throw. Who sends a record gets the error as it is; who reads one, an error with topic, partition and offset whose `cause` it is.
  */
 export interface Serde<T> {
   serialize(value: T, context: SerdeContext): Uint8Array

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { runInNewContext } from 'node:vm'
 import { z } from 'zod'
 import type { Serde } from './serde.ts'
 import { serde } from './serdes.ts'
@@ -39,7 +40,9 @@ test('what a serde has no form for is an error', () => {
   assert.throws(() => serde.int.serialize(2 ** 31, context), RangeError)
   assert.throws(() => serde.int.serialize(1.5, context), RangeError)
   assert.throws(() => serde.int.deserialize(new Uint8Array(3), context), /an int has 4 bytes, but there are 3/)
+  assert.throws(() => serde.int.serialize(5n as never, context), { name: 'RangeError', message: /5 is not a 32 bit/ })
   assert.throws(() => serde.long.serialize(2n ** 63n, context), RangeError)
+  assert.throws(() => serde.long.serialize(5 as never, context), { name: 'TypeError', message: /a long is a bigint/ })
   assert.throws(() => serde.long.deserialize(new Uint8Array(9), context), RangeError)
   assert.throws(() => serde.double.serialize('1' as never, context), TypeError)
   assert.throws(() => serde.uuid.serialize('no uuid', context), TypeError)
@@ -67,4 +70,14 @@ test('a schema validates what is written and what is read, and its output is wha
 test('a schema that validates asynchronously is refused, without an unhandled rejection', () => {
   const later = serde.json(z.string().refine(async () => false))
   assert.throws(() => later.serialize('x', context), /asynchronously/)
+
+  // Of another realm, as in tests that run in one: no instance of this one's Promise.
+  const promise = runInNewContext('Promise.reject()') as Promise<never>
+  const other = serde.json({ '~standard': { version: 1, vendor: 'test', validate: () => promise } })
+  assert.throws(() => other.deserialize(Buffer.from('1'), context), /asynchronously/)
+})
+
+test('what is no schema is refused before anything is written', () => {
+  for (const wrong of [{}, null, 'object', () => true])
+    assert.throws(() => serde.json(wrong as never), /Standard Schema/)
 })

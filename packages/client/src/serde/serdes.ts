@@ -17,6 +17,10 @@ const string: Serde<string> = {
 function json<T>(): Serde<T>
 function json<S extends StandardSchema>(schema: S): Serde<StandardSchema.Output<S>>
 function json(schema?: StandardSchema): Serde<unknown> {
+  if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function')
+    throw new TypeError(
+      'serde.json expects nothing, or a schema that implements Standard Schema (Zod, Valibot, ArkType …)',
+    )
   return {
     serialize(value, { topic }) {
       const text = JSON.stringify(schema === undefined ? value : parseWith(schema, value, `to ${topic}`))
@@ -33,7 +37,7 @@ function json(schema?: StandardSchema): Serde<unknown> {
 /** A 32 bit integer, big-endian. */
 const int: Serde<number> = {
   serialize(value) {
-    if (value !== (value | 0)) throw new RangeError(`${value} is not a 32 bit integer`)
+    if (!Number.isInteger(value) || value !== (value | 0)) throw new RangeError(`${value} is not a 32 bit integer`)
     const stored = Buffer.allocUnsafe(4)
     stored.writeInt32BE(value)
     return stored
@@ -44,6 +48,8 @@ const int: Serde<number> = {
 /** A 64 bit integer, big-endian. */
 const long: Serde<bigint> = {
   serialize(value) {
+    if (typeof value !== 'bigint')
+      throw new TypeError(`a long is a bigint, not a ${typeof value}: write 5n, or BigInt(5)`)
     if (value !== BigInt.asIntN(64, value)) throw new RangeError(`${value} is not a 64 bit integer`)
     const stored = Buffer.allocUnsafe(8)
     stored.writeBigInt64BE(value)

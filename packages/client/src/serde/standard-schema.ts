@@ -21,9 +21,10 @@ export declare namespace StandardSchema {
 /** What `schema` makes of `value`. @throws TypeError naming what is wrong, and for schemas that validate asynchronously. */
 export function parseWith(schema: StandardSchema, value: unknown, place: string): unknown {
   const result = schema['~standard'].validate(value)
-  if (result instanceof Promise) {
+  // By its method, as it may be a promise of another realm, or of another make.
+  if ('then' in result) {
     // Its failure would otherwise be nobody's.
-    result.catch(() => {})
+    result.then(undefined, () => {})
     throw new TypeError('the schema validates asynchronously, which serdes cannot')
   }
   if (result.issues === undefined) return result.value
