@@ -45,6 +45,7 @@ function runHost<K, V>(
     cluster,
     settings,
     reads: (topic) => reads(core, topic),
+    readsByName: (topic) => !(core.subscription instanceof RegExp) && reads(core, topic),
     alsoSubscribe: core.subscription === null ? null : (topics) => core.alsoSubscribe(topics),
     openProducer: () => openProducer<Uint8Array, Uint8Array>(contexts, { clientId, logger, acks: 'all' }),
     openScanner: () => {

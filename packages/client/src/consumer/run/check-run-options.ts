@@ -65,3 +65,22 @@ export function checkRunOptions<K, V>(options: RunOptions<K, V>, host: RunHost<K
   if (retry.keepKeyOrder === true && host.settings.enableAutoCommit === false)
     throw new TypeError(`${place}: keepKeyOrder needs enableAutoCommit; commits tell when a key waits no more`)
 }
+
+/** @throws TypeError for retry topics by which a record would come back to where it failed. */
+export function checkRetryTopics<K, V>(
+  retryTopics: ReadonlySet<string>,
+  { deadLetter }: RunOptions<K, V>,
+  host: RunHost<K, V>,
+): void {
+  const place = 'consumer.run()'
+  // A pattern may match them: they are known for retry topics all the same.
+  for (const topic of retryTopics)
+    if (host.readsByName(topic))
+      throw new TypeError(
+        `${place}: retry topic ${topic} is among the topics that this consumer reads; give retry.topic a name of its own`,
+      )
+  if (deadLetter !== undefined && retryTopics.has(deadLetter.topic))
+    throw new TypeError(
+      `${place}: deadLetter.topic ${deadLetter.topic} is a retry topic, from which it would be read again`,
+    )
+}

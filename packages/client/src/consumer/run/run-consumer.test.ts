@@ -360,6 +360,20 @@ test('options that are unknown, wrong, or do not go together are refused', async
   await assert.rejects(running.run({ eachRecord, deadLetter: { topic: 'orders' } }), /among the topics that this/)
   const pattern = consumer({ topics: /^orders/ })
   await assert.rejects(pattern.run({ eachRecord, deadLetter: { topic: 'orders-dead' } }), /among the topics that this/)
+  const twoPauses = { attempts: 3, backoff: { initialMs: 1, factor: 2 } }
+  for (const retry of [
+    { attempts: 2, topic: 'orders' },
+    { attempts: 2, topic: 'orders', keepKeyOrder: true },
+  ])
+    await assert.rejects(running.run({ eachRecord, retry }), /retry topic orders is among the topics that this/)
+  for (const [topic, dead] of [
+    ['again', 'again-2'],
+    ['dead', 'dead-1'],
+  ] as const)
+    await assert.rejects(
+      running.run({ eachRecord, retry: { ...twoPauses, topic }, deadLetter: { topic: dead } }),
+      /is a retry topic, from which it would be read again/,
+    )
   const manual = consumer({ enableAutoCommit: false })
   await assert.rejects(
     manual.run({ eachRecord, retry: { attempts: 2, topic: 'r', keepKeyOrder: true } }),

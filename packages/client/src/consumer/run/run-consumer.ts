@@ -3,7 +3,7 @@ import { tracedHandler } from '../../observe/traced-handler.ts'
 import type { ConsumerRecord, TopicPartition } from '../../record.ts'
 import { RecordOrigin } from '../records/record-origin.ts'
 import type { HandlerContext, RunOptions } from '../run-options.ts'
-import { checkRunOptions } from './check-run-options.ts'
+import { checkRetryTopics, checkRunOptions } from './check-run-options.ts'
 import { Executor } from './executor/executor.ts'
 import type { Intake } from './executor/partition-work.ts'
 import { BackoffSchedule } from './failures/backoff-schedule.ts'
@@ -20,15 +20,16 @@ export async function runConsumer<K, V>(host: RunHost<K, V>, options: RunOptions
   checkRunOptions(options, host)
   const { signal = new AbortController().signal } = options
   const { retry = null, deadLetter = null, concurrency = 1 } = options
+  const schedule = retry === null ? null : new BackoffSchedule(retry)
+  const retryTopics = retryTopicsOf(options, schedule)
+  checkRetryTopics(retryTopics, options, host)
   const { source, cluster, settings, consumer } = host
   const ending = new AbortController()
   const admissions = new Set<Promise<void>>()
   const { groupId, maxPollIntervalMs, logger } = settings
   const { clock, random } = cluster.world
   if (signal.aborted) return
-  const schedule = retry === null ? null : new BackoffSchedule(retry)
   const keepsOrder = retry?.keepKeyOrder === true
-  const retryTopics = retryTopicsOf(options, schedule)
   const needed = [...retryTopics, ...(deadLetter === null ? [] : [deadLetter.topic])]
   if (needed.length > 0) {
     const ended = AbortSignal.any([signal, cluster.signal])

@@ -21,6 +21,8 @@ export interface RunHost<K, V> {
   readonly deserializers: Deserializers<K, V>
   /** Whether this consumer reads the topic already. */
   readonly reads: (topic: string) => boolean
+  /** Whether it subscribes to the topic by its name, not by a pattern. */
+  readonly readsByName: (topic: string) => boolean
   /** Null when partitions are assigned by hand, and there is no subscription to widen. */
   readonly alsoSubscribe: ((topics: readonly string[]) => Disposable) | null
   /** An idempotent one that waits for all replicas. */
