@@ -7,6 +7,7 @@ import type { TopicInterest } from '../cluster/metadata.ts'
 import { channels } from '../observe/channels.ts'
 import { TelemetryPush } from '../observe/telemetry/telemetry-push.ts'
 import type { TopicPartition } from '../record.ts'
+import { checkConsumerSettings } from './check-settings.ts'
 import { Commits } from './commits/commits.ts'
 import { ConsumerMetrics } from './consumer-metrics.ts'
 import { Fetcher } from './fetch/fetcher.ts'
@@ -65,13 +66,8 @@ export class ConsumerCore<K, V> {
   /** @throws TypeError for settings that do not go together. */
   constructor(options: ConsumerCoreOptions<K, V>) {
     const { settings, cluster, metrics } = options.context
+    checkConsumerSettings(settings)
     const { groupId, logger, topics } = settings
-    if (groupId === null && settings.enableAutoCommit === true)
-      throw new TypeError('kafka.consumer(): enableAutoCommit needs a groupId to commit for')
-    if (groupId === null && topics !== null)
-      throw new TypeError(
-        'kafka.consumer(): topics need a groupId to share them with; without a group, assign partitions',
-      )
     this.#options = options
     this.settings = settings
     this.cluster = cluster

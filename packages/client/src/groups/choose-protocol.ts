@@ -16,7 +16,7 @@ export async function chooseProtocol(
   { cluster, settings, signal }: { cluster: Cluster; settings: ConsumerSettings; signal: AbortSignal },
 ): Promise<GroupProtocol> {
   const { groupProtocol } = settings
-  if (groupProtocol === 'classic' || (groupProtocol === 'auto' && wantsClassic(settings)))
+  if (groupProtocol === 'classic' || (groupProtocol === 'auto' && asksForClassic(settings) !== null))
     return { protocol: 'classic' }
   const { apiKeys, finalizedFeatures } = await askCoordinator(groupId, cluster, signal)
   const heartbeat = apiKeys.find(({ apiKey }) => apiKey === ConsumerGroupHeartbeat.key)
@@ -32,17 +32,12 @@ export async function chooseProtocol(
   )
 }
 
-/** What is asked for exists in the classic protocol only. */
-function wantsClassic({
-  partitionAssignmentStrategy,
-  sessionTimeoutMs,
-  heartbeatIntervalMs,
-}: ConsumerSettings): boolean {
-  return (
-    partitionAssignmentStrategy !== null ||
-    sessionTimeoutMs !== consumerOptions.sessionTimeoutMs.default ||
-    heartbeatIntervalMs !== consumerOptions.heartbeatIntervalMs.default
-  )
+/** An option that is set, and of the classic protocol only; null: there is none. */
+export function asksForClassic(settings: ConsumerSettings): string | null {
+  if (settings.partitionAssignmentStrategy !== null) return 'partitionAssignmentStrategy'
+  for (const name of ['sessionTimeoutMs', 'heartbeatIntervalMs'] as const)
+    if (settings[name] !== consumerOptions[name].default) return name
+  return null
 }
 
 async function askCoordinator(

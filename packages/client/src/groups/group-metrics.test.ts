@@ -47,7 +47,7 @@ for (const groupProtocol of ['classic', 'consumer'] as const) {
     await using consumer = kafka.consumer({
       groupId: 'g',
       groupProtocol,
-      heartbeatIntervalMs: 20,
+      ...(groupProtocol === 'classic' ? { heartbeatIntervalMs: 20 } : {}),
       offsetReset: 'earliest',
       topics: ['orders'],
     })

@@ -26,7 +26,7 @@ async function scene(count: number) {
       groupId: 'g',
       topics: ['t'],
       offsetReset: 'earliest',
-      heartbeatIntervalMs: 100,
+      ...(options.groupProtocol === 'consumer' ? {} : { heartbeatIntervalMs: 100 }),
       fetchMaxWaitMs: 50,
       ...options,
       value: serde.string,
