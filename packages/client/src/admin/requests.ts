@@ -98,12 +98,14 @@ export class AdminRequests {
     return resultsOf(plan.operation, outcomes) as EachOf<Things, Result>
   }
 
-  /** As `each`, for those who go on with what succeeded. @throws only the reason of an aborted signal, and bugs. */
+  /** As `each`, for those who go on with what succeeded. @throws TypeError for what is no list; the reason of an aborted signal; bugs. */
   async outcomes<Thing, Result>(
     plan: Plan<Thing, Result>,
     things: readonly Thing[],
     options: CallOptions,
   ): Promise<readonly Outcome<Result>[]> {
+    if (!Array.isArray(things))
+      throw new TypeError(`${plan.operation} expects a list, but got ${JSON.stringify(things)}`)
     const outcomes: (Outcome<Result> | undefined)[] = things.map(() => undefined)
     /** Why a thing has to be asked for again. */
     const reasons = new Map<number, KafkaError>()

@@ -121,6 +121,14 @@ test('internal topics are listed when asked for', async (context) => {
   ])
 })
 
+test('what is no list, or no topic, is refused and said to be so', async (context) => {
+  const { admin } = await adminOf(context)
+  const listless = (things: unknown) => things as never
+  await assert.rejects(admin.createTopics(listless({ topics: [] })), /createTopics expects a list, but got {/)
+  await assert.rejects(admin.deleteTopics(listless('orders')), /deleteTopics expects a list, but got "orders"/)
+  await assert.rejects(admin.createTopics(listless(['orders'])), /a new topic should be an object, but is "orders"/)
+})
+
 test('a misspelt name is refused, as leaving it out would do something else', async (context) => {
   const { admin } = await adminOf(context)
   const misspelt = (value: object) => value as never

@@ -45,7 +45,12 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
     if (core.isAssignedByHand)
       throw new TypeError('this consumer has partitions by assign(); unsubscribe() before it can subscribe')
     const isPattern = topics instanceof RegExp
-    if (!isPattern && (topics.length === 0 || topics.some((topic) => typeof topic !== 'string' || topic === '')))
+    if (
+      !isPattern &&
+      (!Array.isArray(topics) ||
+        topics.length === 0 ||
+        topics.some((topic) => typeof topic !== 'string' || topic === ''))
+    )
       throw new TypeError(
         'subscribe expects a list of topics that is not empty, or a RegExp; unsubscribe() ends a subscription',
       )

@@ -324,6 +324,7 @@ test('options that contradict themselves, and records of others, are refused', a
   const reading = consumer()
   assert.throws(() => reading.acknowledge({} as ShareRecord<string, string>), /not a record of a share consumer/)
   await assert.rejects(reading.run({ eachRecord: () => {}, concurrency: 0 }), /concurrency expects a whole number/)
+  assert.throws(() => reading.subscribe('jobs' as never), /subscribe expects a list of topics/)
   const unsubscribed = consumer({ topics: null })
   await assert.rejects(take(unsubscribed, 1), /not subscribed/)
 })

@@ -5,6 +5,7 @@
  */
 import type { Cluster } from '../cluster/cluster.ts'
 import type { TopicInterest } from '../cluster/metadata.ts'
+import { listOf, text } from '../config/option.ts'
 import { ShareAcknowledgements } from './acknowledgements/share-acknowledgements.ts'
 import type { RecordReceiver } from './leaders/broker-link.ts'
 import { ShareLeaders } from './leaders/share-leaders.ts'
@@ -64,6 +65,8 @@ export class ShareReading<K, V> implements RecordReceiver, ShareMembershipOwner 
   subscribe(topics: readonly string[]): void {
     if (this.#failure !== null) throw this.#failure
     if (this.#isClosed) throw new Error('the share consumer is closed')
+    // A text would be taken for a list of its letters.
+    if (!listOf(text).accepts(topics)) throw new TypeError('subscribe expects a list of topics')
     this.#subscription = [...new Set(topics)]
     this.#interest.set(this.#subscription)
     if (this.#hasJoined) this.#membership.subscriptionChanged()
