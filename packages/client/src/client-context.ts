@@ -6,6 +6,7 @@ import type { OptionSet, Settings } from './config/option.ts'
 import { checkIsObject, settingsFrom } from './config/settings.ts'
 import type { HeartbeatHost } from './groups/heartbeats/heart.ts'
 import { sameLoopHost } from './groups/heartbeats/same-loop-host.ts'
+import { carefulLogger } from './observe/careful-logger.ts'
 import { Metrics } from './observe/metrics.ts'
 import type { World } from './world.ts'
 
@@ -46,12 +47,14 @@ export class ClientContexts {
     metricsGroup = 'client-metrics',
   ): ClientContext<S> {
     checkIsObject(input, place)
-    const settings = settingsFrom<S>(options, { ...this.#shared, ...withoutUndefined(input) }, place)
+    const given = settingsFrom<S>(options, { ...this.#shared, ...withoutUndefined(input) }, place)
     const { brokers, ssl, sasl } = this.#settings
-    const own = settings as Settings<typeof clientOptions>
+    const own = given as Settings<typeof clientOptions>
+    const logger = carefulLogger(own.logger)
+    const settings = { ...given, logger }
     const metrics = new Metrics(this.#world.clock, { 'client-id': own.clientId ?? '' })
     const cluster = new Cluster({
-      settings: { ...own, brokers, ssl, sasl },
+      settings: { ...own, logger, brokers, ssl, sasl },
       world: this.#world,
       metrics,
       metricsGroup,

@@ -124,6 +124,22 @@ test('callbacks that are async and fail are logged, and end nothing', async () =
   for (const name of ['onError', 'onSend', 'onAcknowledgement']) assert.ok(messages.includes(name), name)
 })
 
+test('a logger that throws stops nothing', async () => {
+  await using world = await start()
+  const closed = (): never => {
+    throw new Error('write after end')
+  }
+  const logger = { debug: closed, info: closed, warn: closed, error: closed, child: closed }
+  await using producer = world.producer({
+    logger,
+    interceptors: [{ onAcknowledgement: closed }],
+    onError: closed,
+  })
+  assert.equal((await producer.sendAll([{ value: 'a' }, { value: 'b' }])).length, 2)
+  producer.sendAndForget({ value: 5 })
+  await producer.flush()
+})
+
 test('closing within what is no time is refused, and nothing is closed', async () => {
   await using world = await start()
   await using producer = world.producer()
