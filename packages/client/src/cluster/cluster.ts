@@ -273,6 +273,11 @@ export class Cluster implements AsyncDisposable {
           this.#reachedAtMs = -Infinity
           continue
         }
+        // As one answers that is just starting. What was known of the cluster is worth more.
+        if (answer.brokers.length === 0 && answer.errorCode === ErrorCode.NONE) {
+          failures.push(new KafkaError(ErrorCode.BROKER_NOT_AVAILABLE, `${addressText(address)}: knows no brokers yet`))
+          continue
+        }
         this.#reachedAtMs = this.world.clock.monotonicMs()
         return version < RELIABLE_EPOCHS_SINCE ? withoutLeaderEpochs(answer) : answer
       } catch (error) {
@@ -319,6 +324,10 @@ function laneOf(destination: Destination): Lane {
   if (typeof destination === 'string') return 'requests'
   if ('coordinatorOf' in destination) return destination.lane ?? 'coordinator'
   return destination.lane ?? 'requests'
+}
+
+function addressText({ host, port }: Address): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 function withoutLeaderEpochs(answer: Response<typeof MetadataApi>): Response<typeof MetadataApi> {

@@ -136,6 +136,39 @@ test('REBOOTSTRAP_REQUIRED sends the client back to where it began', async (cont
   await cluster.metadata.refresh()
 })
 
+for (const [what, security, message] of [
+  ['a name of a file instead of a key', { ssl: { key: 'client.key' } }, /ssl\.key: expected a PEM text/],
+  ['no password', { sasl: { mechanism: 'PLAIN', username: 'u', password: '' } }, /sasl\.password: expected a text/],
+] as const)
+  test(`with ${what} nothing is tried again, as it would not help`, async (context) => {
+    const broker = await ScriptedBroker.start([])
+    context.after(() => broker[Symbol.asyncDispose]())
+    const contexts = new ClientContexts({ brokers: broker.address, ...security }, realWorld())
+    const { cluster } = contexts.open(clientOptions, {}, 'test')
+    context.after(() => cluster[Symbol.asyncDispose]())
+    await assert.rejects(cluster.metadata.topic('t'), (error: KafkaError) => {
+      assert.match(error.message, message)
+      return !error.retriable
+    })
+  })
+
+test('a broker that knows no brokers changes nothing of what is known, and is asked again', async (context) => {
+  let knowsBrokers = true
+  const { broker, cluster } = await clusterOf(context, [
+    answers(Metadata, () => ({
+      brokers: knowsBrokers ? [{ nodeId: 1, host: '127.0.0.1', port: broker.port }] : [],
+      controllerId: knowsBrokers ? 1 : -1,
+      topics: [],
+    })),
+  ])
+  await cluster.metadata.refresh()
+  knowsBrokers = false
+  await assert.rejects(cluster.metadata.refresh(), /knows no brokers yet/)
+  assert.equal(cluster.metadata.image.brokers.size, 1)
+  knowsBrokers = true
+  await cluster.metadata.refresh()
+})
+
 for (const [newest, leaderEpoch] of [
   [8, -1],
   [9, 7],

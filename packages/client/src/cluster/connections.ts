@@ -247,7 +247,12 @@ function nameOf({ host, port }: Address, lane: Lane): string {
 
 function connectionFailure(place: string, error: Error): KafkaError {
   if (error instanceof KafkaError) return error
-  return new KafkaError(ErrorCode.NETWORK_EXCEPTION, `no connection to ${place}: ${error.message}`, { cause: error })
+  // Options that are none stay so, however often it is tried.
+  const retriable = !(error instanceof TypeError)
+  return new KafkaError(ErrorCode.NETWORK_EXCEPTION, `no connection to ${place}: ${error.message}`, {
+    cause: error,
+    retriable,
+  })
 }
 
 function anySignal(one: AbortSignal | undefined, other: AbortSignal): AbortSignal {
