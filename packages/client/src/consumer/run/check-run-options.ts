@@ -21,12 +21,7 @@ const retryOptions = {
   backoff: optional<unknown>(
     shaped(
       'a number of milliseconds, or { initialMs, factor, maxMs }',
-      (value) =>
-        milliseconds().accepts(value) ||
-        (isObject(value) &&
-          milliseconds().accepts(value['initialMs']) &&
-          (value['factor'] === undefined || fraction(1, Infinity).accepts(value['factor'])) &&
-          (value['maxMs'] === undefined || milliseconds().accepts(value['maxMs']))),
+      (value) => milliseconds().accepts(value) || isObject(value),
     ),
     undefined,
   ),
@@ -34,6 +29,12 @@ const retryOptions = {
   topic: optional<unknown>(text, undefined),
   keepKeyOrder: optional<unknown>(flag, undefined),
   retriable: optional<unknown>(shaped('a function that takes an error', isFunction), undefined),
+} as const
+
+const backoffOptions = {
+  initialMs: required(milliseconds()),
+  factor: optional<unknown>(fraction(1, Infinity), undefined),
+  maxMs: optional<unknown>(milliseconds(), undefined),
 } as const
 
 const runOptions = {
@@ -54,6 +55,7 @@ export function checkRunOptions<K, V>(options: RunOptions<K, V>, host: RunHost<K
   settingsFrom(runOptions, { ...options }, place)
   const { retry, deadLetter } = options
   if (retry !== undefined) settingsFrom(retryOptions, { ...retry }, `${place}: retry`)
+  if (isObject(retry?.backoff)) settingsFrom(backoffOptions, retry.backoff, `${place}: retry.backoff`)
   if (deadLetter !== undefined) settingsFrom({ topic: required(text) }, { ...deadLetter }, `${place}: deadLetter`)
   if (retry?.keepKeyOrder === true && retry.topic === undefined)
     throw new TypeError(`${place}: keepKeyOrder goes with retry.topic; in place, order is kept anyway`)

@@ -356,6 +356,13 @@ test('options that are unknown, wrong, or do not go together are refused', async
   await assert.rejects(running.run({ eachRecord, concurency: 2 } as never), /did you mean concurrency/)
   await assert.rejects(running.run({ eachRecord, concurrency: 0 }), /concurrency expects a whole number/)
   await assert.rejects(running.run({ eachRecord, retry: { attempts: 0 } }), /retry: attempts expects/)
+  for (const [backoff, message] of [
+    [{ initialMs: 1, facter: 2 }, /retry\.backoff: there is no option facter; did you mean factor/],
+    [{ factor: 2 }, /retry\.backoff: initialMs is missing/],
+    [{ initialMs: 1, factor: 0.5 }, /retry\.backoff: factor expects/],
+    ['1s', /retry: backoff expects a number of milliseconds, or/],
+  ] as const)
+    await assert.rejects(running.run({ eachRecord, retry: { attempts: 2, backoff: backoff as never } }), message)
   await assert.rejects(running.run({ eachRecord, retry: { attempts: 2, keepKeyOrder: true } }), /goes with retry.topic/)
   await assert.rejects(running.run({ eachRecord, deadLetter: { topic: 'orders' } }), /among the topics that this/)
   const pattern = consumer({ topics: /^orders/ })
