@@ -185,7 +185,13 @@ export class Connections implements AsyncDisposable {
       slot.failures++
       slot.notBeforeMs = world.clock.monotonicMs() + this.#pauseMs(slot)
       const failure = connectionFailure(`${host}:${port}`, error as Error)
-      logger.debug('a broker cannot be reached', { host, port, error: failure })
+      // Told once: who reads the log should see that something is wrong, not each attempt.
+      const isNews = slot.failures === 1
+      logger[isNews ? 'warn' : 'debug']('a broker cannot be reached, and is tried again', {
+        host,
+        port,
+        error: failure,
+      })
       traffic.failed(slot.address, failure)
       throw failure
     } finally {

@@ -3,7 +3,7 @@
  * asks for a topic not known yet. One request is under way at a time; who asks meanwhile shares the next.
  */
 import { ErrorCode, errorName, KafkaError, Metadata as MetadataApi, type Response } from '@millrace/protocol'
-import type { Timer } from '@millrace/runtime'
+import type { Logger, Timer } from '@millrace/runtime'
 import type { World } from '../world.ts'
 import { backoffMs } from './backoff.ts'
 import {
@@ -18,6 +18,7 @@ import { abortable } from './connections.ts'
 
 export interface MetadataOptions {
   readonly world: World
+  readonly logger: Logger
   readonly metadataMaxAgeMs: number
   readonly retryBackoffMs: number
   readonly retryBackoffMaxMs: number
@@ -53,6 +54,9 @@ const passing = new Set<number>([
 /** Of a topic that exists. */
 const LONGEST_NAME = 249
 
+/** Answers without a topic after which the log is told: the first may be what has the broker create it. */
+const TOLD_AFTER = 3
+
 interface Interest {
   topics: 'all' | ReadonlySet<string>
 }
@@ -63,6 +67,8 @@ export class Metadata {
   readonly #listeners = new Set<(image: ClusterImage) => void>()
   /** Names that somebody waits for, with whether they may be created. */
   readonly #awaited = new Map<string, { count: number; allowCreation: number }>()
+  /** How many answers in a row had no such topic. */
+  readonly #missing = new Map<string, number>()
   readonly #closing = new AbortController()
   #image = emptyImage
   #asking: Promise<ClusterImage> | null = null
@@ -212,6 +218,7 @@ export class Metadata {
       this.#answeredAtMs = this.#askedAtMs
       const wanted = this.#wantedTopics()
       this.#use(imageAfter(this.#image, answer, (topic) => topics !== 'all' && (wanted === 'all' || wanted.has(topic))))
+      this.#noteMissing()
       return this.#image
     } catch (error) {
       this.#failures++
@@ -220,6 +227,18 @@ export class Metadata {
     } finally {
       this.#asking = null
       this.#scheduleNext()
+    }
+  }
+
+  /** Readers wait for topics that are missing, however long: at least the log says what they wait for, once for each. */
+  #noteMissing(): void {
+    const { topicErrors } = this.#image
+    for (const topic of this.#missing.keys()) if (!topicErrors.has(topic)) this.#missing.delete(topic)
+    for (const [topic, code] of topicErrors) {
+      const answers = (this.#missing.get(topic) ?? 0) + 1
+      this.#missing.set(topic, answers)
+      if (answers !== TOLD_AFTER) continue
+      this.#options.logger.warn('a topic is not to be had, and is waited for', { error: topicFailure(topic, code, {}) })
     }
   }
 
