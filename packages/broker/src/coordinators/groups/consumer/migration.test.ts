@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ConsumerProtocolAssignment, ConsumerProtocolSubscription, Reader, Writer } from '@millrace/protocol'
+import {
+  ConsumerProtocolAssignment,
+  ConsumerProtocolSubscription,
+  ErrorCode,
+  KafkaError,
+  Reader,
+  Writer,
+} from '@millrace/protocol'
 import type { JoinAnswer, SyncAnswer } from '../classic/classic-answers.ts'
 import type { ClassicGroup } from '../classic/classic-group.ts'
 import { ClassicClient, type Sent } from '../testing/classic-client.ts'
+import { ClassicConsumer as CooperativeConsumer } from '../testing/classic-consumer.ts'
 import { ConsumerClient, testTopic } from '../testing/consumer-client.ts'
 import { GroupShardUnderTest, type GroupShardUnderTestOptions } from '../testing/group-shard-under-test.ts'
 import type { ConsumerGroup } from './consumer-group.ts'
@@ -184,6 +192,33 @@ test('members that wait in a rebalance of the classic group have to join again',
   assert.equal(waiting.error, 'REBALANCE_IN_PROGRESS')
   assert.equal(await classic.goOn(), 'NONE')
   assert.equal(world.group.memberCount, 3)
+})
+
+test('what a cooperative member owns is not given away when its assignment could not be written', async () => {
+  const { under } = new World()
+  const member = new CooperativeConsumer(under, { topics: ['t'], cooperative: true })
+  const act = async () => {
+    member.act()
+    await under.time.advance(0)
+  }
+  await act()
+  await act()
+  assert.equal(member.owned.size, 4)
+  const other = new CooperativeConsumer(under, { topics: ['t'], cooperative: true })
+  for (const one of [other, other]) {
+    one.act()
+    await under.time.advance(0)
+  }
+  under.refusal = new KafkaError(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+  await act()
+  await act()
+  under.refusal = null
+  assert.equal(member.owned.size, 4, 'it goes on with what it had')
+
+  const consumer = new ConsumerClient(under, { memberId: 'm', topics: ['t'] })
+  await consumer.heartbeat()
+  assert.equal(under.shard.groups.get('group')?.type, 'consumer')
+  assert.deepEqual([...consumer.owned], [])
 })
 
 test('a group stays what it is when the policy, its size or its assignor says so', async () => {

@@ -24,7 +24,13 @@ import {
   targetRecord,
 } from './consumer-records.ts'
 import type { ConsumerSettings } from './consumer-settings.ts'
-import { decodeSubscription, decodeTopicsAssigned, encodeTopicsAssigned, withTopicIds } from './embedded-protocol.ts'
+import {
+  decodeSubscription,
+  decodeTopicsAssigned,
+  encodeTopicsAssigned,
+  withTopicIds,
+  type Subscription,
+} from './embedded-protocol.ts'
 import type { MemberTimers } from './member-timers.ts'
 import { assignedAt } from './owned-partitions.ts'
 import type { Assignment } from '../assignors/assignor.ts'
@@ -120,9 +126,14 @@ export class Migration {
       const group = new ConsumerGroup(classic.id)
       group.epoch = classic.generation
       group.target.epoch = classic.generation
-      for (const classicMember of classic.members.values()) {
-        const assignment = this.#assignmentOf(classicMember)
-        const member = consumerMember(classicMember, classic, assignment)
+      const subscriptions = new Map(
+        Array.from(classic.members.values(), (member) => [member, subscriptionOf(member, classic)]),
+      )
+      for (const [classicMember, assignment] of this.#assignments(subscriptions)) {
+        const member = consumerMember(classicMember, classic, {
+          subscription: subscriptions.get(classicMember)!,
+          assignment,
+        })
         group.target.set(member.id, assignment)
         group.updateMember(member)
       }
@@ -135,6 +146,29 @@ export class Migration {
         )
       throw error
     }
+  }
+
+  /**
+   * What members were assigned last. Who has no assignment, since it could not be written, may still consume what it said it owns when it joined: Kafka
+   * forgets that, and gives it to others meanwhile. Of several that say so, who said it in the latest generation has it.
+   */
+  #assignments(subscriptions: ReadonlyMap<ClassicMember, Subscription>): Map<ClassicMember, Assignment> {
+    const members = [...subscriptions.keys()]
+    const assignments = new Map(members.map((member) => [member, this.#assignmentOf(member)]))
+    const taken = new Set([...assignments.values()].flatMap(partitionKeys))
+    const claiming = members
+      .filter(({ assignment }) => assignment.length === 0)
+      .sort((one, other) => subscriptions.get(other)!.generationId - subscriptions.get(one)!.generationId)
+    for (const member of claiming) {
+      const claimed = new Map<string, Set<number>>()
+      for (const { topicId, partitions } of withTopicIds(subscriptions.get(member)!.ownedPartitions, this.#image)) {
+        const free = partitions.filter((partition) => !taken.has(`${topicId}-${partition}`))
+        if (free.length > 0) claimed.set(topicId, new Set([...(claimed.get(topicId) ?? []), ...free]))
+      }
+      for (const key of partitionKeys(claimed)) taken.add(key)
+      assignments.set(member, claimed)
+    }
+    return assignments
   }
 
   #assignmentOf({ assignment }: ClassicMember): Assignment {
@@ -239,9 +273,16 @@ export class Migration {
   }
 }
 
-function consumerMember(member: ClassicMember, group: ClassicGroup, assignment: Assignment): ConsumerMember {
-  // While the first generation has not begun no protocol is chosen: then what the member prefers.
-  const subscription = decodeSubscription(member.metadata(group.protocol ?? member.protocols[0]!.name))
+/** While the first generation has not begun no protocol is chosen: then what the member prefers. */
+function subscriptionOf(member: ClassicMember, group: ClassicGroup): Subscription {
+  return decodeSubscription(member.metadata(group.protocol ?? member.protocols[0]!.name))
+}
+
+function consumerMember(
+  member: ClassicMember,
+  group: ClassicGroup,
+  { subscription, assignment }: { subscription: Subscription; assignment: Assignment },
+): ConsumerMember {
   return {
     ...newMember(member.id),
     epoch: group.generation,
@@ -279,6 +320,12 @@ function stillOwned({ assigned, pendingRevocation }: ConsumerMember): Assignment
   for (const [topicId, epochs] of [...assigned, ...pendingRevocation])
     owned.set(topicId, new Set([...(owned.get(topicId) ?? []), ...epochs.keys()]))
   return owned
+}
+
+function partitionKeys(assignment: Assignment): string[] {
+  return Array.from(assignment).flatMap(([topicId, partitions]) =>
+    Array.from(partitions, (partition) => `${topicId}-${partition}`),
+  )
 }
 
 function notFound(message: string): KafkaError {
