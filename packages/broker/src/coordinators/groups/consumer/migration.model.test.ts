@@ -43,6 +43,8 @@ class Model {
   readonly #cooperative: boolean
   readonly #lastStatic = new Map<number, Member>()
   #hasLostRebalance = false
+  /** The last generation that it had as a classic group. */
+  #classicGeneration = -1
   #started = 0
 
   constructor(cooperative: boolean) {
@@ -115,22 +117,24 @@ class Model {
     this.under.changeMetadata({ topics: new Map([[name, testTopic(name, partitions)]]) })
   }
 
-  /** What members own that the coordinator takes for members. */
-  #owned(): string[] {
+  /** What members own that the coordinator takes for members; of classic ones, those that are `counted`. */
+  #owned(counted: (member: ClassicConsumer) => boolean = () => true): string[] {
     const group = this.under.shard.groups.get('group')
     const members =
       group?.type === 'classic' ? (group as ClassicGroup).members : (group as ConsumerGroup | undefined)?.members
     return this.members.flatMap((member) => {
       if (member === null || !members?.has(member.memberId)) return []
-      if (member instanceof ClassicConsumer) return [...member.owned]
+      if (member instanceof ClassicConsumer) return counted(member) ? [...member.owned] : []
       return Array.from(member.owned, (one) => `${this.under.image.topicNameById(one.slice(0, 22))}-${one.slice(23)}`)
     })
   }
 
   #check(): void {
     const group = this.under.shard.groups.get('group')
-    const owned = this.#owned()
-    // In a classic group the members see to it themselves, and the model's leader forgets what members do not report.
+    // In a classic group the members see to it themselves, and the model's leader forgets what members do not report. Who has missed its last
+    // generation is told so with its next heartbeat.
+    if (group?.type === 'classic') this.#classicGeneration = (group as ClassicGroup).generation
+    const owned = this.#owned((member) => member.generation >= this.#classicGeneration)
     if (group?.type === 'consumer') assert.equal(new Set(owned).size, owned.length, `owned twice: ${owned.join()}`)
     assert.equal(this.under.reloaded().groups.get('group')?.type, group?.type)
   }
