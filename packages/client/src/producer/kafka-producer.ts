@@ -19,8 +19,9 @@ export class KafkaProducer implements Producer<AnyRecord> {
 
   send(record: AnyRecord, options?: SendOptions): Promise<RecordMetadata> {
     const receiver = new SingleSend()
-    const refusal = this.#whyNot()
-    if (refusal === null) this.#core.observedIntake.submit(record, receiver, options?.signal)
+    const signal = options?.signal ?? undefined
+    const refusal = this.#whyNot() ?? whyNoSignal(signal)
+    if (refusal === null) this.#core.observedIntake.submit(record, receiver, signal)
     else receiver.failed(0, refusal)
     return this.#handledByCommit(receiver.promise)
   }
@@ -30,8 +31,9 @@ export class KafkaProducer implements Producer<AnyRecord> {
     // Some may have to wait, and the list is its owner's.
     const records: readonly AnyRecord[] = given.slice()
     const receiver = new ArraySend(records.length)
-    const refusal = this.#whyNot()
-    if (refusal === null) this.#core.observedIntake.submitAll({ records, receiver, signal: options?.signal })
+    const signal = options?.signal ?? undefined
+    const refusal = this.#whyNot() ?? whyNoSignal(signal)
+    if (refusal === null) this.#core.observedIntake.submitAll({ records, receiver, signal })
     else for (let slot = 0; slot < records.length; slot++) receiver.failed(slot, refusal)
     return this.#handledByCommit(receiver.promise)
   }
@@ -142,6 +144,12 @@ export class KafkaProducer implements Producer<AnyRecord> {
     if (core.transactions !== null) return core.transactions
     throw new TypeError(`${operation} needs a producer with the option transactionalId`)
   }
+}
+
+/** Found out only when something has to wait, it would leave that waiting. */
+function whyNoSignal(signal: AbortSignal | undefined): Error | null {
+  if (signal === undefined || typeof (signal as Partial<AbortSignal>).addEventListener === 'function') return null
+  return new TypeError('signal should be an AbortSignal')
 }
 
 function ignore(): void {}

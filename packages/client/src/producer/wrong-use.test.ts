@@ -124,6 +124,27 @@ test('callbacks that are async and fail are logged, and end nothing', async () =
   for (const name of ['onError', 'onSend', 'onAcknowledgement']) assert.ok(messages.includes(name), name)
 })
 
+test('a signal may be of another make, or null; what is none is refused before anything waits for it', async () => {
+  await using world = await start()
+  await using producer = world.producer()
+  for (const signal of [5, 'now', {}]) {
+    await assert.rejects(producer.send({ value: 'x' }, { signal: signal as never }), /signal should be an AbortSignal/)
+    await assert.rejects(producer.sendAll([{ value: 'x' }], { signal: signal as never }), /signal should be/)
+  }
+  const listeners: (() => void)[] = []
+  const foreign = {
+    aborted: false,
+    reason: new Error('enough'),
+    addEventListener: (_type: string, listener: () => void) => listeners.push(listener),
+    removeEventListener: () => {},
+  }
+  const missing = { topic: 'missing', partition: 7, value: 'x' }
+  const waiting = producer.send(missing, { signal: foreign as never })
+  for (const listener of listeners) listener()
+  await assert.rejects(waiting, /enough/)
+  await producer.send({ value: 'x' }, { signal: null as never })
+})
+
 test('a logger that throws stops nothing', async () => {
   await using world = await start()
   const closed = (): never => {

@@ -3,6 +3,7 @@
  * served: in the line of its topic while that is not known, in the line for memory while that is full. So records of one partition keep the
  * order of the calls. Nobody waits longer than maxBlockMs.
  */
+import { handleFailureOf } from '../../handle-failure.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { Accumulator } from '../batches/accumulator.ts'
 import type { Receiver } from '../batches/acknowledgement.ts'
@@ -192,10 +193,12 @@ export class Intake implements Disposable {
     if (typeof name !== 'string' || name === '')
       throw new TypeError('a record names no topic, and the producer has none (option topic)')
     const { partition } = record
-    if (partition !== undefined && !(Number.isInteger(partition) && partition >= 0))
+    if (partition !== undefined && !(Number.isInteger(partition) && partition >= 0)) {
+      handleFailureOf(partition, ignore)
       throw new RangeError(
-        `the partition of a record to ${name} should be a whole number from 0 up, but is ${partition}`,
+        `the partition of a record to ${name} should be a whole number from 0 up, but is ${String(partition)}`,
       )
+    }
     return this.#interest.topic(name)
   }
 
@@ -221,6 +224,8 @@ export class Intake implements Disposable {
     this.#onRefused(record, isError ? error : new Error('a record could not be sent', { cause: error }))
   }
 }
+
+function ignore(): void {}
 
 /** Of a record that has to wait, as its owner may use the object for the next one. */
 function ownCopy({ topic, partition, key, value, headers, timestamp }: AnyRecord): AnyRecord {

@@ -59,8 +59,8 @@ export class WaitingSends {
     this.#all.add(send)
     this.#hold ??= this.#options.cluster.holdProcess()
     if (signal === undefined) return send
-    // Many may wait with one signal, which is no leak.
-    setMaxListeners(0, signal)
+    // Many may wait with one signal, which is no leak. Signals that are not Node's own do not count their listeners.
+    if (signal instanceof EventTarget) setMaxListeners(0, signal)
     const onAbort = (): void => this.refuse(send, signal.reason as Error)
     signal.addEventListener('abort', onAbort, { once: true })
     send.onLeft = () => signal.removeEventListener('abort', onAbort)
