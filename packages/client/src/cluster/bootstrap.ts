@@ -22,7 +22,12 @@ function addressFrom(text: string): Address {
   const port = Number(parts?.[3])
   if (parts === null || port < 1 || port > 65_535)
     throw new TypeError(
-      `brokers: ${JSON.stringify(text)} is not an address; expected "host:port", as in "localhost:9092"`,
+      `brokers: ${JSON.stringify(withoutUser(text))} is not an address; expected "host:port", as in "localhost:9092"`,
     )
   return { host: (parts[1] ?? parts[2])!, port }
+}
+
+/** As in a URL, whose password is not to be shown. */
+function withoutUser(text: string): string {
+  return text.replace(/^.*@/, '…@')
 }
