@@ -1,7 +1,7 @@
 /** The addresses that a client begins with. */
 import type { Address } from '@millrace/runtime'
 
-const NAMED = /^(?:[a-z0-9_]+:\/\/)?(?:\[([0-9a-f:.%]+)\]|([^\s:[\]/]+)):(\d{1,5})$/i
+const NAMED = /^(?:[a-z0-9_]+:\/\/)?(?:\[([0-9a-f:.]+(?:%[\w.-]+)?)\]|([^\s:[\]/]+)):(\d{1,5})$/i
 
 /**
  * The addresses in `host:port` texts; several may share a text, separated by commas. IPv6 is in brackets.
