@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ErrorCode, RecordBatchBuilder } from '@millrace/protocol'
 import { serde } from '../serde/serdes.ts'
 import type { Consumer } from './consumer.ts'
@@ -212,6 +213,48 @@ test('a topic made anew is read by offsetReset, and the application told', async
   log.wake()
   assert.deepEqual(await next(consumer, 1), ['new'])
   assert.deepEqual(told, ['t was deleted and made anew: reading begins anew by offsetReset'])
+})
+
+test('what a loop has in hand of a topic that was made anew is neither given out nor taken for handled', async (context) => {
+  const log = await StagedLog.stage(context)
+  log.append('0', '1', '2', '3')
+  const told = Promise.withResolvers<void>()
+  const onError = (): void => told.resolve()
+  await using consumer = log.kafka.consumer({ ...text, groupId: 'g', enableAutoCommit: false, onError })
+  consumer.assign([t0])
+  const loop = consumer[Symbol.asyncIterator]()
+  await loop.next()
+  await loop.next()
+  log.truncate(0n)
+  log.topicId = 'AAAAAAAAAAAAAAAAAAAAAg'
+  log.append('new')
+  log.onFetch = (_offset, { topics }) =>
+    topics[0]!.topicId === log.topicId ? null : { errorCode: ErrorCode.UNKNOWN_TOPIC_ID }
+  log.wake()
+  await told.promise
+  assert.equal(await consumer.position(t0), 0n)
+  const { value } = await loop.next()
+  assert.equal(value?.value, 'new')
+  await consumer.commit()
+  assert.deepEqual(log.committed(), [0n])
+})
+
+test('what a loop has in hand of offsets that are out of range is not taken for handled after the reset', async (context) => {
+  const log = await StagedLog.stage(context, { withIds: false })
+  log.append('0', '1', '2', '3')
+  await using consumer = log.kafka.consumer({ ...text, groupId: 'g', enableAutoCommit: false })
+  consumer.assign([t0])
+  const loop = consumer[Symbol.asyncIterator]()
+  await loop.next()
+  await loop.next()
+  log.truncate(0n)
+  log.append('new')
+  log.wake()
+  while (log.count('ListOffsets') < 2) await nextTurn()
+  const { value } = await loop.next()
+  assert.equal(value?.value, 'new')
+  await consumer.commit()
+  assert.deepEqual(log.committed(), [0n])
 })
 
 test('committed offsets that a transaction may still change are waited for', async (context) => {

@@ -123,11 +123,12 @@ export class PositionFinder<K, V> {
 
   /** By the policy; without one the application is told, again with each attempt to read, until it seeks. */
   #start(partition: AssignedPartition<K, V>, reason: string): void {
-    const { settings, cluster, beginsAtStart } = this.#options
+    const { settings, cluster, beginsAtStart, onMoved } = this.#options
     const policy = beginsAtStart(partition.topic) ? 'earliest' : settings.offsetReset
     const target = resetTarget(policy, cluster.world.clock.now())
     if (target !== null) {
       partition.resetTo(target)
+      onMoved(partition)
       return
     }
     this.#postpone(partition)
