@@ -63,6 +63,7 @@ for (const [example, expected] of Object.entries({
   'transactions.ts': ['2 orders are priced'],
   'wider-topic.ts': ['moved 500 jobs', '12 partitions have jobs now'],
   'admin.ts': ['orders has 6 partitions'],
+  'formats.ts': ['not sent: TypeError', '2026 tea 2'],
   'share-explicit.ts': ['done with resize', 'done with upload', 'stored'],
 }))
   test(`${example} prints what it says`, async (context) => {
@@ -86,6 +87,12 @@ test('what is handled is committed, in every style', async (context) => {
     // The loop ends while it handles the third, which counts only where it was committed by name.
     assert.equal(offsets[0]?.offset, style === 'automatic' ? 2n : 3n, style)
   }
+})
+
+test('observing.ts tells of commits and counts what was sent', async (context) => {
+  const lines = await linesOf('observing.ts', await broker(context))
+  assert.ok(lines.includes('billing, orders-0: committed 1'), lines.join('\n'))
+  assert.equal(lines.at(-1), 'records sent: 1')
 })
 
 test('rebalance-listener.ts shows partitions going from one member to the other', async (context) => {
