@@ -53,7 +53,7 @@ async function giveUpEverything<K, V>(
   core: ConsumerCore<K, V>,
   options: { readonly leaveGroup: boolean; readonly signal: AbortSignal },
 ): Promise<void> {
-  const { membership, rebalances, assignment } = core
+  const { membership, rebalances, assignment, source } = core
   if (membership === null) {
     await rebalances.dismissed([...assignment])
     return
@@ -61,10 +61,13 @@ async function giveUpEverything<K, V>(
   try {
     await membership.leave(options)
   } finally {
-    core.membership = null
     await membership[Symbol.asyncDispose]()
     // Nothing is left, unless leaving has failed.
     await rebalances.lost([...assignment].map(({ topic, partition }) => ({ topic, partition })))
+    // Asked for twice, both wait for the same one; by now another may have taken its place.
+    if (core.membership === membership) core.membership = null
+    // A loop may wait already for what was subscribed to meanwhile.
+    if (core.subscription !== null || core.isAssignedByHand) source.wake()
   }
 }
 
