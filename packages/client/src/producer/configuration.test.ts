@@ -48,3 +48,15 @@ test('each codec has its own level', () => {
   assert.deepEqual(configured({ compressionType: 'zstd' }).packing, { compression: 4, compressionLevel: 3 })
   assert.deepEqual(configured({ compressionType: 'snappy' }).packing, { compression: 2, compressionLevel: undefined })
 })
+
+for (const wrong of [
+  { compressionType: 'gzip', compressionGzipLevel: 0 },
+  { compressionType: 'lz4', compressionLz4Level: 0 },
+  { compressionType: 'zstd', compressionZstdLevel: 23 },
+  { batchSize: 2 ** 31 },
+  { maxRequestSize: 2 ** 31 },
+  { transactionTimeoutMs: 2 ** 31 },
+])
+  test(`${JSON.stringify(wrong)} is refused, as by Kafka`, () => {
+    assert.throws(() => configured(wrong as never), TypeError)
+  })

@@ -25,6 +25,12 @@ const serializer = shaped<Serializer<unknown>>(
   (value) => isObject(value) && isFunction(value['serialize']),
 )
 
+/** 0, which zlib has, means that nothing is compressed. */
+const gzipLevel = shaped<number>(
+  'a whole number from 1 to 9, or -1 for the default',
+  (value) => value === -1 || integer(1, 9).accepts(value),
+)
+
 export const producerOptions = {
   ...clientOptions,
   /** Where records go that name no topic. */
@@ -48,7 +54,7 @@ export const producerOptions = {
   deliveryTimeoutMs: optional(milliseconds(0, MAX_INT32), 120_000),
   retries: optional(integer(0, MAX_INT32), MAX_INT32),
   compressionType: optional(oneOf('none', 'gzip', 'snappy', 'lz4', 'zstd'), 'none'),
-  compressionGzipLevel: optional(integer(-1, 9), -1),
+  compressionGzipLevel: optional(gzipLevel, -1),
   compressionLz4Level: optional(integer(1, 17), 9),
   compressionZstdLevel: optional(integer(-131_072, 22), 3),
   /** Produce requests on their way to one broker. At most 5 when idempotent. */
