@@ -56,14 +56,13 @@ export class Cluster implements AsyncDisposable {
   readonly #connections: Connections
   readonly #coordinators: Coordinators
   readonly #closing = new AbortController()
-  /** On the monotonic clock: when metadata could last be had, or were first wanted. */
-  #reachedAtMs: number
+  /** On the monotonic clock: since when metadata are asked for in vain; null: they could be had. */
+  #askedInVainSinceMs: number | null = null
 
   constructor({ settings, world, metrics, metricsGroup }: ClusterOptions) {
     this.settings = settings
     this.world = world
     this.#bootstrap = bootstrapAddresses(settings.brokers)
-    this.#reachedAtMs = world.clock.monotonicMs()
     const { ssl, sasl } = settings
     this.#connections = new Connections({
       ...settings,
@@ -262,7 +261,9 @@ export class Cluster implements AsyncDisposable {
       allowAutoTopicCreation,
     }
     const failures: KafkaError[] = []
-    for (const address of this.#metadataSources()) {
+    const nowMs = this.world.clock.monotonicMs()
+    const inVainSinceMs = (this.#askedInVainSinceMs ??= nowMs)
+    for (const address of this.#metadataSources(nowMs - inVainSinceMs)) {
       signal.throwIfAborted()
       try {
         const connection = await this.#connections.open(address, 'requests', signal)
@@ -270,7 +271,7 @@ export class Cluster implements AsyncDisposable {
         const answer = await connection.send(MetadataApi, request, { version })
         if (answer.errorCode === ErrorCode.REBOOTSTRAP_REQUIRED) {
           failures.push(new KafkaError(answer.errorCode))
-          this.#reachedAtMs = -Infinity
+          this.#askedInVainSinceMs = -Infinity
           continue
         }
         // As one answers that is just starting. What was known of the cluster is worth more.
@@ -278,7 +279,7 @@ export class Cluster implements AsyncDisposable {
           failures.push(new KafkaError(ErrorCode.BROKER_NOT_AVAILABLE, `${addressText(address)}: knows no brokers yet`))
           continue
         }
-        this.#reachedAtMs = this.world.clock.monotonicMs()
+        this.#askedInVainSinceMs = null
         return version < RELIABLE_EPOCHS_SINCE ? withoutLeaderEpochs(answer) : answer
       } catch (error) {
         if (!(error instanceof KafkaError) || !error.retriable) throw error
@@ -292,10 +293,10 @@ export class Cluster implements AsyncDisposable {
     )
   }
 
-  *#metadataSources(): Generator<Address> {
+  *#metadataSources(inVainForMs: number): Generator<Address> {
     const known = [...this.metadata.image.brokers.values()]
     const { metadataRecoveryStrategy, metadataRecoveryRebootstrapTriggerMs } = this.settings
-    const isOverdue = this.world.clock.monotonicMs() - this.#reachedAtMs > metadataRecoveryRebootstrapTriggerMs
+    const isOverdue = inVainForMs > metadataRecoveryRebootstrapTriggerMs
     const mayRebootstrap = metadataRecoveryStrategy === 'rebootstrap'
     if (known.length > 0 && !(mayRebootstrap && isOverdue)) {
       const first = this.#leastLoaded()

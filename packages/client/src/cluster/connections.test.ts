@@ -120,6 +120,21 @@ test('a coordinator that moved is looked for again, and one that is not there is
   assert.equal(finds, 3)
 })
 
+test('a cluster is known by its own brokers, however long ago they were asked, when those of the beginning are gone', async (context) => {
+  const member = await ScriptedBroker.start([])
+  context.after(() => member[Symbol.asyncDispose]())
+  const toMember = { brokers: [{ nodeId: 1, host: '127.0.0.1', port: member.port }], controllerId: 1, topics: [] }
+  const { broker, cluster } = await clusterOf(context, [answers(Metadata, () => toMember)], {
+    metadataRecoveryRebootstrapTriggerMs: 0,
+  })
+  await cluster.metadata.refresh()
+  await broker[Symbol.asyncDispose]()
+  // The clock of this process has to show another time.
+  const nowMs = performance.now()
+  while (performance.now() === nowMs);
+  assert.equal((await cluster.metadata.refresh()).brokers.get(1)!.port, member.port)
+})
+
 test('REBOOTSTRAP_REQUIRED sends the client back to where it began', async (context) => {
   let isStale = false
   const { broker, cluster } = await clusterOf(context, [
