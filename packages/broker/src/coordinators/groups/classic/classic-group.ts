@@ -22,6 +22,7 @@ export interface ClassicGroupOptions {
   readonly leaderId?: string | null
   /** When it came to its state, in milliseconds since 1970; null when that is not known. */
   readonly stateSinceMs: number | null
+  readonly owesRebalance?: boolean
 }
 
 /** Invariants: `leaderId` is null or a member; a pending member is no member; `#awaitingJoins` is the number of members that await a join. */
@@ -29,6 +30,8 @@ export class ClassicGroup implements Group {
   readonly id: string
   readonly type = 'classic'
   readonly expires = true
+  /** Members left when it became a classic group: nobody owns what they had before its members have joined their first generation. */
+  owesRebalance: boolean
   readonly members = new Map<string, ClassicMember>()
   /** Ids that were given out, whose members have yet to join with them (KIP-394). */
   readonly pendingJoins = new Set<string>()
@@ -54,6 +57,7 @@ export class ClassicGroup implements Group {
 
   constructor(options: ClassicGroupOptions) {
     this.id = options.id
+    this.owesRebalance = options.owesRebalance ?? false
     this.#state = options.state
     this.#stateSinceMs = options.stateSinceMs
     this.#generation = options.generation ?? 0
@@ -255,6 +259,7 @@ export class ClassicGroup implements Group {
   beginGeneration(nowMs: number): void {
     // As a Java int does.
     this.#generation = (this.#generation + 1) | 0
+    this.owesRebalance = false
     this.chooseProtocol()
     this.moveTo(this.members.size > 0 ? 'CompletingRebalance' : 'Empty', nowMs)
     this.pendingSyncs.clear()

@@ -86,6 +86,7 @@ export class ClassicGroups implements GroupPart {
       for (const member of group.members.values()) this.sessions.restart(group, member)
       // The limit was lowered: who joins first may stay.
       if (group.memberCount > maxSize) this.rebalances.prepare(group, `more than ${maxSize} members were loaded`)
+      else if (group.owesRebalance) this.rebalances.prepare(group, 'members had left when it became a classic group')
     }
   }
 

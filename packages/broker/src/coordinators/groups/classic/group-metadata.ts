@@ -6,7 +6,7 @@ import { ClassicMember } from './classic-member.ts'
 
 /** `assignments` by member id; what a member is assigned already when left out. */
 export function groupMetadata(group: ClassicGroup, assignments?: ReadonlyMap<string, Uint8Array>): CoordinatorRecord {
-  const { id, protocol, protocolType, generation, leaderId, stateSinceMs, members } = group
+  const { id, protocol, protocolType, generation, leaderId, owesRebalance, stateSinceMs, members } = group
   return record(
     GroupMetadataRecord,
     { group: id },
@@ -14,7 +14,8 @@ export function groupMetadata(group: ClassicGroup, assignments?: ReadonlyMap<str
       protocolType,
       generation,
       protocol,
-      leader: leaderId,
+      // Nobody leads before the members have joined.
+      leader: owesRebalance ? null : leaderId,
       currentStateTimestamp: BigInt(stateSinceMs ?? -1),
       members: Array.from(members.values(), (member) => ({
         memberId: member.id,
@@ -56,6 +57,7 @@ export function classicGroupOf(groupId: string, value: RecordValue<typeof GroupM
     protocol,
     leaderId: leader,
     stateSinceMs: currentStateTimestamp === -1n ? null : Number(currentStateTimestamp),
+    owesRebalance: leader === null && members.length > 0,
   })
   for (const member of members)
     group.add(

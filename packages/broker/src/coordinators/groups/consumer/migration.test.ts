@@ -163,6 +163,26 @@ test('a consumer group becomes a classic one when only members of that protocol 
   assert.equal(reloaded.generation, world.classic.generation)
 })
 
+test('a group that became classic rebalances also when its coordinator moves before its members have joined', async () => {
+  const world = new World()
+  const leaving = world.consumer('m')
+  await leaving.heartbeat()
+  const staying = new CooperativeConsumer(world.under, { topics: ['t'], cooperative: true })
+  const act = async () => {
+    staying.act()
+    await world.under.time.advance(0)
+  }
+  await act()
+  await act()
+  await leaving.leave()
+  assert.equal(world.type, 'classic')
+  world.under.moveAway({ 'group.initial.rebalance.delay.ms': 0 })
+  await world.under.time.advance(0)
+  await act()
+  await act()
+  assert.equal(staying.owned.size, 4)
+})
+
 test('a static member of the consumer protocol may be followed by one of the classic protocol, without a rebalance', async () => {
   const world = new World()
   const consumer = world.consumer('c', 'i')

@@ -213,7 +213,7 @@ export class Migration {
     leaving: readonly ConsumerMember[],
   ): Pick<Decision<void>, 'records' | 'applied'> {
     const staying = [...group.members.values()].filter((member) => !leaving.includes(member))
-    const classic = this.#downgraded(group, staying)
+    const classic = this.#downgraded(group, staying, { owesRebalance: true })
     return {
       records: [...group.tombstones(), groupMetadata(classic)],
       applied: () => this.#downgradeApplied(group, classic, 'members of the consumer protocol have left'),
@@ -227,14 +227,18 @@ export class Migration {
   ): Pick<Decision<void>, 'records' | 'applied'> {
     const ids = Array.from(group.members.keys(), (id) => (id === replaced.id ? joining.id : id))
     const staying = [...group.members.values()].filter(({ id }) => id !== replaced.id && id !== joining.id)
-    const classic = this.#downgraded(group, [...staying, joining])
+    const classic = this.#downgraded(group, [...staying, joining], { owesRebalance: reason !== null })
     return {
       records: [...group.tombstonesOf(ids), groupMetadata(classic)],
       applied: () => this.#downgradeApplied(group, classic, reason),
     }
   }
 
-  #downgraded(group: ConsumerGroup, members: readonly ConsumerMember[]): ClassicGroup {
+  #downgraded(
+    group: ConsumerGroup,
+    members: readonly ConsumerMember[],
+    { owesRebalance }: { owesRebalance: boolean },
+  ): ClassicGroup {
     const { shard } = this.#options
     const classic = new ClassicGroup({
       id: group.id,
@@ -242,6 +246,7 @@ export class Migration {
       generation: group.epoch,
       protocolType: group.protocolType,
       stateSinceMs: shard.clock.now(),
+      owesRebalance,
     })
     for (const member of members) classic.add(classicMember(member), group.protocolType)
     classic.chooseProtocol()
