@@ -3,6 +3,7 @@ import type { ReadOptions } from '../consumer/consumer.ts'
 import type { ClientMetric } from '../observe/metrics.ts'
 import { clientInstanceIdOf, TelemetryPush } from '../observe/telemetry/telemetry-push.ts'
 import { tracedHandler } from '../observe/traced-handler.ts'
+import { checkShareRunOptions } from './check-run-options.ts'
 import { HeartMembership } from './membership/heart-membership.ts'
 import { ShareGroupMetrics } from './membership/share-group-metrics.ts'
 import type { shareConsumerOptions } from './options.ts'
@@ -107,9 +108,7 @@ class OpenShareConsumer<K, V> implements ShareConsumer<K, V> {
   }
 
   async run(options: ShareRunOptions<K, V>): Promise<void> {
-    const { concurrency = 1 } = options
-    if (!Number.isInteger(concurrency) || concurrency < 1)
-      throw new RangeError(`run: concurrency expects a whole number from 1 up, but got ${concurrency}`)
+    checkShareRunOptions(options)
     using _reading = this.#beginReading()
     const { settings, world } = this.#context
     this.#runner = new ShareRunner({
