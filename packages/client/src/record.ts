@@ -23,13 +23,13 @@ export type RecordHeadersInput =
 export interface ProducerRecord<K, V> {
   readonly topic: string
   /** Default: the partitioner decides. */
-  readonly partition?: number
-  readonly key?: K | null
+  readonly partition?: number | undefined
+  readonly key?: K | null | undefined
   /** Null: a tombstone, which deletes the key in a compacted topic. */
   readonly value: V | null
-  readonly headers?: RecordHeadersInput
+  readonly headers?: RecordHeadersInput | undefined
   /** Milliseconds since the epoch. Default: now. */
-  readonly timestamp?: number
+  readonly timestamp?: number | undefined
 }
 
 /** A record for a producer that has a topic of its own. */

@@ -22,6 +22,9 @@ const programs = {
     await typed.send({ key: 'a', value: order })
     await typed.send({ value: null })
     await typed.send({ topic: 'elsewhere', value: order, headers: { a: 'b' }, timestamp: Date.now(), partition: 1 })
+    // What may be left out may be undefined, so that whoever passes it on need not leave it out.
+    const none = undefined
+    await typed.send({ key: none, value: order, headers: none, timestamp: none, partition: none }, { signal: none })
     const { offset } = await typed.send({ value: order })
     offset satisfies bigint
     // @ts-expect-error the key is a string

@@ -12,9 +12,9 @@ const loopGraceMs = 1_000
 
 export interface CloseOptions {
   /** For finishing what is in hand, committing and leaving. Default 30 s. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /** Whether the group gives the partitions to others at once. Default: not those of a static member (`groupInstanceId`), which may come back. */
-  readonly leaveGroup?: boolean
+  readonly leaveGroup?: boolean | undefined
 }
 
 /** Never rejects: what goes wrong goes to `onError`. */

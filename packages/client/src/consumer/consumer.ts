@@ -7,12 +7,12 @@ import type { RebalanceListener } from './rebalance-listener.ts'
 import type { RunOptions } from './run-options.ts'
 
 export interface AskOptions {
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface ReadOptions {
   /** Ends reading: loops end as if the consumer had been closed. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Successive records of one partition. */
@@ -90,7 +90,7 @@ export interface Consumer<K, V> extends AsyncDisposable, AsyncIterable<ConsumerR
   enforceRebalance(reason?: string): void
   metrics(): readonly ClientMetric[]
   /** The id that the cluster gave this client for its metrics (KIP-714). @throws Error with `enableMetricsPush: false`, and when the cluster collects none. */
-  clientInstanceId(options?: { readonly timeoutMs?: number }): Promise<string>
+  clientInstanceId(options?: { readonly timeoutMs?: number | undefined }): Promise<string>
   /** Finishes what is being handled, commits (with `enableAutoCommit`) and leaves the group. Loops end. */
   close(options?: CloseOptions): Promise<void>
 }

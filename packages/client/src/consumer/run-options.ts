@@ -11,32 +11,35 @@ export interface HandlerContext {
 export interface RunOptions<K, V> {
   readonly eachRecord: (record: ConsumerRecord<K, V>, context: HandlerContext) => void | Promise<void>
   /** Records handled at a time. Default 1. */
-  readonly concurrency?: number
+  readonly concurrency?: number | undefined
   /** What stays in order when several are handled at a time: each partition, or each key. Default 'partition'. */
-  readonly ordering?: 'partition' | 'key'
+  readonly ordering?: 'partition' | 'key' | undefined
   /** What to do with records whose handler threw. Default: `run` throws. */
-  readonly retry?: RetryOptions
+  readonly retry?: RetryOptions | undefined
   /** Where records go that cannot be handled, with headers that say why. Confirmed before the offset is committed. */
-  readonly deadLetter?: DeadLetterOptions
-  readonly signal?: AbortSignal
+  readonly deadLetter?: DeadLetterOptions | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface RetryOptions {
   /** Times a record is handled in all. */
   readonly attempts: number
   /** Pause before each repetition: a number of ms, or the bounds of a growing one. Default { initialMs: 1000, factor: 2, maxMs: 60000 }. */
-  readonly backoff?: number | { readonly initialMs: number; readonly factor?: number; readonly maxMs?: number }
+  readonly backoff?:
+    | number
+    | { readonly initialMs: number; readonly factor?: number | undefined; readonly maxMs?: number | undefined }
+    | undefined
   /** Share by which a pause varies, from 0 to 1. Default 0.2. */
-  readonly jitter?: number
+  readonly jitter?: number | undefined
   /**
    * Repeat through topics: the failed record goes to this topic with the time it is due, and others go on meanwhile. Without it a record is repeated
    * in place, holding up those behind it in its order.
    */
-  readonly topic?: string
+  readonly topic?: string | undefined
   /** With `topic`: records of a key that waits are sent behind it, so that each key stays in order. Default false. */
-  readonly keepKeyOrder?: boolean
+  readonly keepKeyOrder?: boolean | undefined
   /** Whether an error is worth another attempt. Default: every one. */
-  readonly retriable?: (error: unknown) => boolean
+  readonly retriable?: ((error: unknown) => boolean) | undefined
 }
 
 export interface DeadLetterOptions {

@@ -12,7 +12,7 @@ export interface GroupMetadata {
 
 export interface SendOptions {
   /** Gives up waiting for metadata and memory. A record that is in a batch already is sent all the same. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface PartitionDescription extends TopicPartition {
@@ -35,8 +35,11 @@ export interface Producer<R> extends AsyncDisposable {
   /** Without waiting: a failure goes to `onError`, interceptors and the log. Throws only what is known at once, such as a bad record. */
   sendAndForget(record: R): void
   /** Sends what waits, and resolves when everything sent before is settled, one way or the other. */
-  flush(options?: { readonly signal?: AbortSignal }): Promise<void>
-  partitionsFor(topic: string, options?: { readonly signal?: AbortSignal }): Promise<readonly PartitionDescription[]>
+  flush(options?: { readonly signal?: AbortSignal | undefined }): Promise<void>
+  partitionsFor(
+    topic: string,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<readonly PartitionDescription[]>
 
   /**
    * Runs `work` in a transaction: commits when it resolves, aborts when it throws and throws that again. Needs `transactionalId`. A commit waits
@@ -46,7 +49,7 @@ export interface Producer<R> extends AsyncDisposable {
    */
   transaction<T>(work: (transaction: Transaction<R>) => Promise<T>): Promise<T>
   /** Done by `transaction` on its own; ends what an earlier producer with this transactional id left open. */
-  initTransactions(options?: { readonly signal?: AbortSignal }): Promise<void>
+  initTransactions(options?: { readonly signal?: AbortSignal | undefined }): Promise<void>
   beginTransaction(): void
   sendOffsetsToTransaction(offsets: readonly TopicPartitionOffset[], group: GroupMetadata | string): Promise<void>
   commitTransaction(): Promise<void>
@@ -55,9 +58,9 @@ export interface Producer<R> extends AsyncDisposable {
   /** Under Kafka's names: group `producer-metrics` and others. */
   metrics(): readonly ClientMetric[]
   /** The id that the cluster gave this client for its metrics (KIP-714). @throws Error with `enableMetricsPush: false`, and when the cluster collects none. */
-  clientInstanceId(options?: { readonly timeoutMs?: number }): Promise<string>
+  clientInstanceId(options?: { readonly timeoutMs?: number | undefined }): Promise<string>
   /** Sends what waits, up to `timeoutMs` (default: as long as it takes within deliveryTimeoutMs), and ends. What is left fails. */
-  close(options?: { readonly timeoutMs?: number }): Promise<void>
+  close(options?: { readonly timeoutMs?: number | undefined }): Promise<void>
 }
 
 /** What one transaction writes. Of no use after its `work` is done. */

@@ -40,10 +40,10 @@ export interface ShareRunOptions<K, V> {
     context: ShareHandlerContext,
   ) => Acknowledgement | void | Promise<Acknowledgement | void>
   /** Records handled at a time. Default 1. There is no order among them. */
-  readonly concurrency?: number
+  readonly concurrency?: number | undefined
   /** Whether a record whose handler threw this is rejected instead of released. Default: none is. */
-  readonly rejects?: (error: unknown) => boolean
-  readonly signal?: AbortSignal
+  readonly rejects?: ((error: unknown) => boolean) | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -68,9 +68,9 @@ export interface ShareConsumer<K, V> extends AsyncDisposable, AsyncIterable<Shar
   /** Says what becomes of a record. @throws Error for a record that is acknowledged already. */
   acknowledge(record: ShareRecord<K, V>, acknowledgement?: Acknowledgement): void
   /** Restarts the locks of the records. @throws KafkaError when one of them could not be, or when the brokers cannot do it (before Kafka 4.2). */
-  renew(records: readonly ShareRecord<K, V>[], options?: { readonly signal?: AbortSignal }): Promise<void>
+  renew(records: readonly ShareRecord<K, V>[], options?: { readonly signal?: AbortSignal | undefined }): Promise<void>
   /** Sends the acknowledgements, and resolves with what became of them, by partition. */
-  commit(options?: { readonly signal?: AbortSignal }): Promise<readonly AcknowledgementResult[]>
+  commit(options?: { readonly signal?: AbortSignal | undefined }): Promise<readonly AcknowledgementResult[]>
   /** Without waiting: see `onAcknowledged`. */
   commitAsync(): void
   /** How long records are locked, as the brokers said last; null before the first record. */
@@ -78,7 +78,7 @@ export interface ShareConsumer<K, V> extends AsyncDisposable, AsyncIterable<Shar
 
   metrics(): readonly ClientMetric[]
   /** The id that the cluster gave this client for its metrics (KIP-714). @throws Error with `enableMetricsPush: false`, and when the cluster collects none. */
-  clientInstanceId(options?: { readonly timeoutMs?: number }): Promise<string>
+  clientInstanceId(options?: { readonly timeoutMs?: number | undefined }): Promise<string>
   /** Sends the acknowledgements, releases every record that is not acknowledged, and leaves the group. Loops end. */
-  close(options?: { readonly timeoutMs?: number }): Promise<void>
+  close(options?: { readonly timeoutMs?: number | undefined }): Promise<void>
 }
