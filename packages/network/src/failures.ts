@@ -58,7 +58,7 @@ function guessFor({ stage, encrypted, authenticates, answered }: ConnectionFacts
       : 'If it is a TLS port, set ssl: true; else check that a Kafka broker listens there'
   }
   if (stage === 'authenticating')
-    return 'Brokers do that when name or password are wrong, and older ones do not say so: check sasl'
+    return 'Brokers do that when name or password are wrong, and older ones do not say so: check sasl, and that the port is one with SASL'
   if (answered === 0 && !authenticates)
     return 'Brokers do that to clients that have not authenticated: if it is a SASL port, set sasl'
   return ''
