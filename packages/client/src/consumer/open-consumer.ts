@@ -1,6 +1,7 @@
 /** Makes the consumer of `kafka.consumer()`. */
 import type { ClientContext } from '../client-context.ts'
 import { openMembership } from '../groups/open-membership.ts'
+import { statelessPattern } from '../groups/stateless-pattern.ts'
 import { openProducer } from '../producer/open-producer.ts'
 import type { Deserializer } from '../serde/serde.ts'
 import { ConsumerCore } from './consumer-core.ts'
@@ -57,5 +58,5 @@ function runHost<K, V>(
 
 function reads<K, V>({ subscription, assignment }: ConsumerCore<K, V>, topic: string): boolean {
   if (subscription === null) return assignment.topics().includes(topic)
-  return subscription instanceof RegExp ? subscription.test(topic) : subscription.includes(topic)
+  return subscription instanceof RegExp ? statelessPattern(subscription).test(topic) : subscription.includes(topic)
 }

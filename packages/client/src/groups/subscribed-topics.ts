@@ -2,6 +2,7 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import type { TopicInterest } from '../cluster/metadata.ts'
 import type { Subscription } from '../consumer/membership.ts'
+import { statelessPattern } from './stateless-pattern.ts'
 
 export interface SubscribedTopicsOptions {
   readonly cluster: Cluster
@@ -64,8 +65,7 @@ export class SubscribedTopics implements Disposable {
   }
 
   #matching(pattern: RegExp): string[] {
-    // Global and sticky patterns remember where they were.
-    const stateless = new RegExp(pattern.source, pattern.flags.replaceAll(/[gy]/g, ''))
+    const stateless = statelessPattern(pattern)
     const { topics } = this.#options.cluster.metadata.image
     return [...topics.values()]
       .filter(({ name, isInternal }) => !(isInternal && this.#options.excludeInternalTopics) && stateless.test(name))

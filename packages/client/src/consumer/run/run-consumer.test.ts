@@ -365,8 +365,9 @@ test('options that are unknown, wrong, or do not go together are refused', async
     await assert.rejects(running.run({ eachRecord, retry: { attempts: 2, backoff: backoff as never } }), message)
   await assert.rejects(running.run({ eachRecord, retry: { attempts: 2, keepKeyOrder: true } }), /goes with retry.topic/)
   await assert.rejects(running.run({ eachRecord, deadLetter: { topic: 'orders' } }), /among the topics that this/)
-  const pattern = consumer({ topics: /^orders/ })
-  await assert.rejects(pattern.run({ eachRecord, deadLetter: { topic: 'orders-dead' } }), /among the topics that this/)
+  const pattern = consumer({ topics: /^orders/g })
+  for (const topic of ['orders-dead', 'orders-dead', 'orders-gone'])
+    await assert.rejects(pattern.run({ eachRecord, deadLetter: { topic } }), /among the topics that this/)
   const twoPauses = { attempts: 3, backoff: { initialMs: 1, factor: 2 } }
   for (const retry of [
     { attempts: 2, topic: 'orders' },

@@ -1,4 +1,5 @@
 /** Patterns that the broker can match itself, in the syntax of RE2 (KIP-848), so that members need not know all topics. */
+import { statelessPattern } from '../stateless-pattern.ts'
 
 /** Flags that make no difference to whether a name matches. */
 const HARMLESS_FLAGS = /^[dgimsu]*$/
@@ -16,7 +17,7 @@ const INTERNAL_TOPICS = ['__consumer_offsets', '__transaction_state', '__share_g
 export function brokerPattern(pattern: RegExp, excludeInternalTopics: boolean): string | null {
   const { source, flags } = pattern
   if (!HARMLESS_FLAGS.test(flags) || !COMMON_SYNTAX.test(source) || NOT_COMMON.test(source)) return null
-  const stateless = new RegExp(source, flags.replace('g', ''))
+  const stateless = statelessPattern(pattern)
   if (excludeInternalTopics && INTERNAL_TOPICS.some((topic) => stateless.test(topic))) return null
   return `${flags.includes('i') ? '(?i)' : ''}.*(?:${source}).*`
 }
