@@ -2,9 +2,10 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { TestBroker } from '@millrace/broker/testing'
-import { ErrorCode } from '@millrace/protocol'
+import { ErrorCode, InitProducerId, Metadata } from '@millrace/protocol'
 import { silentLogger } from '@millrace/runtime'
 import { Kafka } from '../kafka.ts'
+import { answers, ScriptedBroker } from '../testing/scripted-broker.ts'
 import type { ProducerOptions } from './options.ts'
 import type { Producer } from './producer.ts'
 import { committedValues } from './testing/committed-values.ts'
@@ -143,6 +144,50 @@ test('a signal may be of another make, or null; what is none is refused before a
   for (const listener of listeners) listener()
   await assert.rejects(waiting, /enough/)
   await producer.send({ value: 'x' }, { signal: null as never })
+})
+
+test('who sends a record again as soon as it has failed is let go on in between', async (context) => {
+  const broker: ScriptedBroker = await ScriptedBroker.start([
+    answers(Metadata, () => ({
+      brokers: [{ nodeId: 1, host: '127.0.0.1', port: broker.port }],
+      controllerId: 1,
+      topics: [
+        {
+          errorCode: 0,
+          name: 't',
+          partitions: [0, 1].map((partitionIndex) => ({
+            errorCode: 0,
+            partitionIndex,
+            leaderId: 1,
+            replicaNodes: [1],
+            isrNodes: [1],
+          })),
+        },
+      ],
+    })),
+    answers(InitProducerId, () => ({
+      throttleTimeMs: 0,
+      errorCode: ErrorCode.CLUSTER_AUTHORIZATION_FAILED,
+      producerId: -1n,
+      producerEpoch: -1,
+    })),
+  ])
+  context.after(() => broker[Symbol.asyncDispose]())
+  const failed = Promise.withResolvers<void>()
+  let failures = 0
+  let isEnough = false
+  await using producer = new Kafka({ brokers: broker.address }).producer({
+    topic: 't',
+    partitioner: 'round-robin',
+    onError: () => {
+      failed.resolve()
+      if (++failures < 1000 && !isEnough) producer.sendAndForget({ value: 'x' })
+    },
+  })
+  producer.sendAndForget({ value: 'x' })
+  await failed.promise
+  isEnough = true
+  assert.equal(failures, 1)
 })
 
 test('a logger that throws stops nothing', async () => {

@@ -169,7 +169,9 @@ export class Accumulator {
 
   /** Fails all batches that were never sent. */
   failUnsent(error: Error): void {
-    for (const queue of this.waitingQueues) {
+    // Who is told may send again at once, and would be told again at once.
+    const queues = [...this.waitingQueues]
+    for (const queue of queues) {
       for (const batch of queue.takeUnsent()) this.fail(batch, error)
       if (queue.waitingCount === 0) this.waitingQueues.delete(queue)
     }
@@ -177,7 +179,8 @@ export class Accumulator {
 
   /** Fails everything, sent or not. */
   failAll(error: Error): void {
-    for (const batch of this.#incomplete) {
+    const batches = [...this.#incomplete]
+    for (const batch of batches) {
       this.remove(batch)
       batch.queue.sequences.remove(batch)
       this.fail(batch, error)

@@ -179,10 +179,13 @@ export class Sender implements AsyncDisposable {
   /** The broker does not let us in: waiting would not help. */
   #failLink(link: BrokerLink, error: KafkaError): void {
     const { accumulator } = this.#options
+    const lost: ProducerBatch[] = []
     for (const queue of accumulator.waitingQueues) {
       if (queue.topic.leaderOf(queue.partition) !== link.nodeId) continue
-      while (queue.first !== null) this.#fates.givenUp(accumulator.take(queue), error)
+      while (queue.first !== null) lost.push(accumulator.take(queue))
     }
+    // Once all are out: who is told may send again at once, and would be told again at once.
+    for (const batch of lost) this.#fates.givenUp(batch, error)
   }
 
   async #acquireId(identity: Identity): Promise<void> {
