@@ -213,6 +213,22 @@ test('a listener that throws ends the consumer with what it threw', async (conte
   await assert.rejects(consumer[Symbol.asyncIterator]().next(), /no room/)
 })
 
+test('a listener that throws null ends the consumer too', async (context) => {
+  const { kafka, admin, append } = await consuming(context, { configs })
+  await admin.createTopics([{ name: 'orders' }])
+  await append({ topic: 'orders', partition: 0 }, ['a'])
+  await using consumer = kafka.consumer({
+    groupId: 'g',
+    topics: ['orders'],
+    offsetReset: 'earliest',
+    onRebalance: {
+      onAssigned: () => Promise.reject(null as never),
+    },
+  })
+  const [step] = await Promise.allSettled([consumer[Symbol.asyncIterator]().next()])
+  assert.deepEqual(step, { status: 'rejected', reason: null })
+})
+
 test('seeking within onAssigned decides where reading begins', async (context) => {
   const { kafka, admin, append } = await consuming(context, { configs })
   await admin.createTopics([{ name: 'orders' }])

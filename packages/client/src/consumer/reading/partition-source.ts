@@ -46,8 +46,8 @@ export class PartitionSource<K, V> implements RecordSource<K, V> {
   /** Of a loop that was left: its last record may still be in the application's hands. */
   #leftBehind: RecordReader | null = null
   #isClosed = false
-  /** What reading ends with, whenever it is tried. */
-  #failure: Error | null = null
+  /** What reading ends with, whenever it is tried. Listeners may throw anything, also null. */
+  #failure: { readonly error: Error } | null = null
   /** What the application has to know of once; the first of several. */
   #told: Told<K, V> | null = null
   #gate: Promise<void> | null = null
@@ -116,7 +116,7 @@ export class PartitionSource<K, V> implements RecordSource<K, V> {
     using _awake = clock.holdProcess()
     for (;;) {
       if (this.#isClosed || signal?.aborted === true) return false
-      if (this.#failure !== null) throw this.#failure
+      if (this.#failure !== null) throw this.#failure.error
       onAsked()
       if (this.#gate !== null) {
         await orAborted(this.#gate, signal)
@@ -208,8 +208,8 @@ export class PartitionSource<K, V> implements RecordSource<K, V> {
   }
 
   /** Reading is over, with this for whoever tries. */
-  fail(failure: Error): void {
-    this.#failure ??= failure
+  fail(error: Error): void {
+    this.#failure ??= { error }
     this.wake()
   }
 
