@@ -2,6 +2,7 @@
 import { checkPlace } from '../../checked-places.ts'
 import type { ConsumerRecord, TopicPartitionOffset } from '../../record.ts'
 import type { Committable, ConsumerBatch } from '../consumer.ts'
+import { RetriedRecord } from '../run/failures/retried-record.ts'
 
 const expected = 'commit expects a record, a batch, or a list of { topic, partition, offset } with a bigint offset'
 
@@ -12,7 +13,9 @@ const expected = 'commit expects a record, a batch, or a list of { topic, partit
 export function offsetsOf<K, V>(upTo: Committable<K, V>): readonly TopicPartitionOffset[] {
   if (isList(upTo)) return upTo.map((one) => ({ ...checkPlace(one, expected) }))
   if (isBatch(upTo)) return [{ ...checkPlace(upTo.end, expected) }]
-  const { topic, partition, offset, leaderEpoch } = checkPlace(upTo as ConsumerRecord<K, V>, expected)
+  const record = checkPlace(upTo as ConsumerRecord<K, V>, expected)
+  // Of one that is tried again the first topic has been committed past: going back there would have everything behind it read again.
+  const { topic, partition, offset, leaderEpoch } = RetriedRecord.carrierOf(record)
   return [{ topic, partition, offset: offset + 1n, ...(typeof leaderEpoch === 'number' ? { leaderEpoch } : {}) }]
 }
 

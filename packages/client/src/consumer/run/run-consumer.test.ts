@@ -349,6 +349,31 @@ test('with keepKeyOrder a run that begins learns which keys wait, and later thos
   assert.ok(seen.includes('b2#1 from 0'))
 })
 
+test('committing a record that is tried again commits where it waited, and takes nothing back where it was read first', async (context) => {
+  const { admin, consumer, write } = await world(context)
+  await write(['a', 'b', 'c'])
+  const abort = new AbortController()
+  const reading = consumer({ enableAutoCommit: false })
+  const handled = new Set<string>()
+  await reading.run({
+    signal: abort.signal,
+    retry: { attempts: 2, backoff: 0, topic: 'again' },
+    eachRecord: async (record, { attempt }) => {
+      if (record.value === 'a' && attempt === 1) throw new Error('later')
+      await reading.commit(record)
+      if (handled.add(record.value!).size === 3) abort.abort()
+    },
+  })
+  const [{ offsets }] = await admin.listGroupOffsets([{ groupId: 'g' }])
+  assert.deepEqual(
+    offsets
+      .filter(({ offset }) => offset !== null)
+      .map(({ topic, offset }) => `${topic}@${offset}`)
+      .toSorted(),
+    ['again@1', 'orders@3'],
+  )
+})
+
 test('options that are unknown, wrong, or do not go together are refused', async (context) => {
   const { consumer } = await world(context)
   const running = consumer()

@@ -23,6 +23,11 @@ export class RetriedRecord<K, V> implements ConsumerRecord<K, V> {
     this.#decoder = decoder
   }
 
+  /** The record of the retry topic that `record` came with: what there is to commit. A record that came by no retry topic is its own. */
+  static carrierOf(record: ConsumerRecord<unknown, unknown>): ConsumerRecord<unknown, unknown> {
+    return #carrier in record ? record.#carrier : record
+  }
+
   get timestampType(): 'CreateTime' | 'LogAppendTime' {
     return this.#carrier.timestampType
   }
