@@ -250,6 +250,11 @@ export class KafkaConsumer<K, V> implements Consumer<K, V> {
   }
 
   close(options: CloseOptions = {}): Promise<void> {
+    const { timeoutMs } = options
+    if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs >= 0))
+      return Promise.reject(
+        new RangeError(`close: timeoutMs should be a number from 0 up, but is ${String(timeoutMs)}`),
+      )
     this.#closing ??= closeConsumer(this.#core, options)
     return this.#closing
   }

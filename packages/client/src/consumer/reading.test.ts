@@ -470,6 +470,17 @@ test('wrong use is told at once', async (context) => {
   await assert.rejects(member.commit([{ ...p0, offset: -1n }]), /offsets begin at 0/)
 })
 
+test('a consumer that is told to close in a time that is none is not closed', async (context) => {
+  const { kafka, admin } = await consuming(context)
+  await admin.createTopics([{ name: 'orders' }])
+  await using consumer = kafka.consumer({ offsetReset: 'earliest' })
+  for (const timeoutMs of [NaN, -1, '5', null])
+    await assert.rejects(consumer.close({ timeoutMs: timeoutMs as number }), RangeError)
+  assert.throws(() => consumer.close(null as never), TypeError)
+  consumer.assign([p0])
+  assert.equal(await consumer.position(p0), 0n)
+})
+
 test('what is no place, or does not fit its field, is refused instead of being taken for another', async (context) => {
   const { kafka, admin } = await consuming(context)
   await admin.createTopics([{ name: 'orders' }])
