@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { connect, type AddressInfo } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { createServer } from 'node:tls'
-import { FindCoordinator, Heartbeat, SaslAuthenticate, SaslHandshake } from '@millrace/protocol'
+import { FindCoordinator, Heartbeat, Metadata, SaslAuthenticate, SaslHandshake } from '@millrace/protocol'
 import { testCa, testServerCertificate, testServerKey } from '@millrace/runtime/testing'
 import { ClientContexts } from '../../client-context.ts'
 import { clientOptions, type KafkaOptions } from '../../config/client-options.ts'
@@ -44,6 +44,11 @@ async function coordinator(context: TestContext, scripts: readonly Script[], por
       }),
       4,
     ),
+    answers(Metadata, () => ({
+      brokers: [{ nodeId: 1, host: '127.0.0.1', port: port ?? broker.port }],
+      controllerId: 1,
+      topics: [],
+    })),
     ...scripts,
   ])
   context.after(() => broker[Symbol.asyncDispose]())
