@@ -186,6 +186,11 @@ test('offsets of share groups are set, listed and deleted', async (context) => {
     { topic: 't', partition: 0, startOffset: 0n },
     { topic: 't', partition: 1, startOffset: 0n },
   ])
+  for (const wrong of [{ partition: 2 ** 32 }, { startOffset: 2n ** 64n }, { startOffset: 0 as never }])
+    await assert.rejects(
+      admin.alterShareGroupOffsets('s', [{ topic: 't', partition: 0, startOffset: 0n, ...wrong }]),
+      /expects a list|cannot be committed/,
+    )
   const [all] = await admin.listShareGroupOffsets(['s'])
   assert.deepEqual(
     all.offsets.map(({ topic, partition, startOffset }) => `${topic}-${partition} ${startOffset}`).toSorted(),

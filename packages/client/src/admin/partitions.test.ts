@@ -40,6 +40,12 @@ test('records before an offset are deleted, or all of them', async (context) => 
   await assert.rejects(admin.deleteRecords([{ topic: 't', partition: 0, beforeOffset: 9n }]), {
     code: ErrorCode.OFFSET_OUT_OF_RANGE,
   })
+  // In the request -1 would be the end, and so would be what is cut to it.
+  for (const wrong of [-1n, 2n ** 64n - 1n])
+    await assert.rejects(admin.deleteRecords([{ topic: 't', partition: 0, beforeOffset: wrong }]), {
+      name: 'RangeError',
+      message: /cannot be deleted up to/,
+    })
 })
 
 test('a partition that does not exist is waited for until the time is over, and the others are told meanwhile', async (context) => {

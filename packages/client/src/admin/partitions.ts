@@ -7,6 +7,7 @@ import {
   ErrorCode,
   ListPartitionReassignments,
 } from '@millrace/protocol'
+import { checkOffset } from '../checked-places.ts'
 import { partitionName } from '../groups/partition-names.ts'
 import type { TopicPartition } from '../record.ts'
 import { byPartition, byTopic } from './by-topic.ts'
@@ -207,6 +208,7 @@ async function deleteRecords(
   destination: Parameters<Attempt['send']>[0],
   asked: readonly RecordsToDelete[],
 ): Promise<readonly Outcome<DeletedRecords>[]> {
+  for (const { beforeOffset } of asked) if (beforeOffset !== 'end') checkOffset(beforeOffset, 'be deleted up to')
   const { topics } = await send(destination, DeleteRecords, {
     topics: byTopic(asked).map(({ topic, things }) => ({
       name: topic,

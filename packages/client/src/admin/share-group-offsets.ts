@@ -6,6 +6,7 @@ import {
   ErrorCode,
 } from '@millrace/protocol'
 import type { Response } from '@millrace/protocol'
+import { checkPlace } from '../checked-places.ts'
 import { partitionName } from '../groups/partition-names.ts'
 import type { TopicPartition } from '../record.ts'
 import { epochOrNull, offsetOrNull } from './absent.ts'
@@ -52,6 +53,9 @@ export interface ShareGroupOffsetsAdmin {
   ): Promise<EachOf<Topics, { readonly topic: string }>>
 }
 
+const expectedOffsets =
+  'alterShareGroupOffsets expects a list of { topic, partition, startOffset } with a bigint startOffset'
+
 export function shareGroupOffsetsAdmin(requests: AdminRequests): ShareGroupOffsetsAdmin {
   return {
     listShareGroupOffsets: <Groups extends readonly unknown[]>(
@@ -92,6 +96,8 @@ export function shareGroupOffsetsAdmin(requests: AdminRequests): ShareGroupOffse
           routing: toCoordinator('group', () => groupId),
           retried: rebalancing,
           ask: async ({ send }, destination, asked: readonly NewShareOffset[]) => {
+            for (const { topic, partition, startOffset } of asked)
+              checkPlace({ topic, partition, offset: startOffset }, expectedOffsets)
             const about = (partition: TopicPartition): string => `${partitionName(partition)} of group ${groupId}`
             const answer = await send(destination, AlterShareGroupOffsets, {
               groupId,
