@@ -4,6 +4,7 @@ import type { ClientContext } from '../client-context.ts'
 import type { ClusterImage } from '../cluster/cluster-image.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { TopicInterest } from '../cluster/metadata.ts'
+import { tell } from '../handle-failure.ts'
 import { channels } from '../observe/channels.ts'
 import { TelemetryPush } from '../observe/telemetry/telemetry-push.ts'
 import type { TopicPartition } from '../record.ts'
@@ -200,11 +201,7 @@ export class ConsumerCore<K, V> {
   troubled(error: Error): void {
     const { logger, groupId, onError } = this.settings
     logger.warn('a consumer is in trouble', { groupId, error })
-    try {
-      onError?.(error)
-    } catch (thrown) {
-      logger.warn('onError threw', { error: thrown })
-    }
+    tell('onError', logger, () => onError?.(error))
   }
 
   /** The consumer is out of its group, and has no partitions. */

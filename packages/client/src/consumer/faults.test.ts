@@ -326,6 +326,22 @@ test('a failure of a commit without waiting goes to onError', async (context) =>
   assert.equal(((await told.promise) as Error & { code: number }).code, ErrorCode.INVALID_COMMIT_OFFSET_SIZE)
 })
 
+test('onError may be async, and reject: the process goes on', async (context) => {
+  const log = await StagedLog.stage(context)
+  log.onCommit = () => ErrorCode.INVALID_COMMIT_OFFSET_SIZE
+  const told = Promise.withResolvers<void>()
+  const onError = (): unknown => {
+    told.resolve()
+    return Promise.reject(new Error('itself'))
+  }
+  await using consumer = log.kafka.consumer({ groupId: 'g', enableAutoCommit: false, onError })
+  consumer.assign([t0])
+  consumer.commitAsync([{ ...t0, offset: 1n }])
+  await told.promise
+  // A rejection that nobody handles fails the test.
+  await nextTurn()
+})
+
 test('a connection that breaks is made again, and nothing is lost or read twice', async (context) => {
   const log = await StagedLog.stage(context)
   log.append('0', '1')

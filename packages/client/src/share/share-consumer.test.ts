@@ -182,7 +182,12 @@ test('run accepts what its handler returns from, and releases or rejects what it
   const seen: string[] = []
   const errors: string[] = []
   const abort = new AbortController()
-  const running = consumer({ onError: ({ message }) => void errors.push(message) })
+  const onError = ({ message }: Error): unknown => {
+    errors.push(message)
+    // It may be async, and reject: a rejection that nobody handles fails the test.
+    return Promise.reject(new Error('itself'))
+  }
+  const running = consumer({ onError })
   await running.run({
     concurrency: 2,
     signal: abort.signal,

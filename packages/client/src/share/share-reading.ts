@@ -6,6 +6,7 @@
 import type { Cluster } from '../cluster/cluster.ts'
 import type { TopicInterest } from '../cluster/metadata.ts'
 import { listOf, text } from '../config/option.ts'
+import { tell } from '../handle-failure.ts'
 import { ShareAcknowledgements } from './acknowledgements/share-acknowledgements.ts'
 import type { RecordReceiver } from './leaders/broker-link.ts'
 import { ShareLeaders } from './leaders/share-leaders.ts'
@@ -177,11 +178,7 @@ export class ShareReading<K, V> implements RecordReceiver, ShareMembershipOwner 
   troubled(error: Error): void {
     const { onError, logger } = this.#options.settings
     logger.warn(`share consumer: ${error.message}`)
-    try {
-      onError?.(error)
-    } catch (callbackError) {
-      logger.error(`onError threw: ${String(callbackError)}`)
-    }
+    tell('onError', logger, () => onError?.(error))
   }
 
   failed(error: Error): void {

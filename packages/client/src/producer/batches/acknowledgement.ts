@@ -3,7 +3,7 @@
  * receiver for all its records, and no record has a closure of its own.
  */
 import type { Logger } from '@millrace/runtime'
-import { handleFailureOf } from '../../handle-failure.ts'
+import { tell } from '../../handle-failure.ts'
 import type { RecordMetadata } from '../../record.ts'
 
 export interface Receiver {
@@ -91,16 +91,8 @@ export class ForgottenSend implements Receiver {
   delivered(): void {}
 
   failed(_slot: number, error: Error): void {
-    if (this.#onError === null) {
-      this.#logger.warn('a record could not be sent', { error })
-      return
-    }
-    const onFailed = (failure: unknown): void =>
-      this.#logger.error('onError of a producer has failed itself', { error: failure })
-    try {
-      handleFailureOf(this.#onError(error), onFailed)
-    } catch (failure) {
-      onFailed(failure)
-    }
+    const onError = this.#onError
+    if (onError === null) this.#logger.warn('a record could not be sent', { error })
+    else tell('onError', this.#logger, () => onError(error))
   }
 }

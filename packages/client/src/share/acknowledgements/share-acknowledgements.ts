@@ -3,7 +3,7 @@
  * and the callback. Each acknowledgement is told of, however it ends.
  */
 import type { KafkaError } from '@millrace/protocol'
-import { handleFailureOf } from '../../handle-failure.ts'
+import { tell } from '../../handle-failure.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { abortable } from '../../cluster/connections.ts'
 import type { LockOutcomes } from '../leaders/broker-link.ts'
@@ -134,12 +134,7 @@ export class ShareAcknowledgements<K, V> implements LockOutcomes {
     if (onAcknowledged === null) return
     const result = resultOf(set, error)
     if (result.offsets.length === 0) return
-    const onFailed = (error: unknown): void => logger.error('onAcknowledged threw', { error })
-    try {
-      handleFailureOf(onAcknowledged([result]), onFailed)
-    } catch (callbackError) {
-      onFailed(callbackError)
-    }
+    tell('onAcknowledged', logger, () => onAcknowledged([result]))
   }
 }
 
