@@ -12,7 +12,7 @@ import { ErrorCode, Fetch, KafkaError, Reader, readResponseHeader, ZERO_UUID } f
 import { backoffMs } from '../../cluster/backoff.ts'
 import type { AssignedPartition } from '../positions/assigned-partition.ts'
 import type { Assignment } from '../positions/assignment.ts'
-import { WakeTimer } from '../wake-timer.ts'
+import { WakeTimer } from '../../wake-timer.ts'
 import { askedName, BrokerFetches } from './broker-fetches.ts'
 import { FetchAnswers, type FetchAnswer, type FetchAnswersOptions } from './fetch-answers.ts'
 import { FIRST_VERSION_WITH_IDS, fetchRequest } from './fetch-request.ts'

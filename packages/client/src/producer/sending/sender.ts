@@ -10,7 +10,7 @@ import { BrokerLinks } from './broker-links.ts'
 import { Exchanges } from './exchanges.ts'
 import { Packer } from './packer.ts'
 import type { PartitionQueue } from '../batches/partition-queue.ts'
-import { PassTimer } from './pass-timer.ts'
+import { WakeTimer } from '../../wake-timer.ts'
 import type { ProducerBatch } from '../batches/producer-batch.ts'
 import type { Identity, SenderOptions } from './sender-options.ts'
 import type { PartitionLoads } from '../partitioning/sticky-partition.ts'
@@ -23,7 +23,7 @@ export class Sender implements AsyncDisposable {
   readonly #fates: BatchFates
   readonly #exchanges: Exchanges
   readonly #packer: Packer
-  readonly #timer: PassTimer
+  readonly #timer: WakeTimer
   #isPassDue = false
   #isAcquiringId = false
   #hold: Disposable | null = null
@@ -38,7 +38,7 @@ export class Sender implements AsyncDisposable {
     this.#links = new BrokerLinks({ cluster, configuration, isIdempotent: identity !== null })
     this.#fates = new BatchFates(options, wake)
     this.#exchanges = new Exchanges(options, this.#fates, wake)
-    this.#timer = new PassTimer(cluster.world.clock, wake)
+    this.#timer = new WakeTimer(cluster.world.clock, wake)
     this.#packer = new Packer({
       packing: configuration.packing,
       logger,
@@ -85,7 +85,8 @@ export class Sender implements AsyncDisposable {
     const dueMs = this.#links.findCandidates(accumulator.waitingQueues, this.#nothingLingers, nowMs)
     for (const link of this.#links.all()) if (link.isReady) this.#serve(link, nowMs)
     this.#holdProcess(accumulator.waitingQueues.size > 0)
-    this.#timer.set(Math.min(dueMs, accumulator.nextExpiryMs), nowMs)
+    // A timer of before that comes too early costs a pass; setting one for each batch would cost more.
+    this.#timer.at(Math.min(dueMs, accumulator.nextExpiryMs))
   }
 
   get #nothingLingers(): boolean {
